@@ -1,0 +1,43 @@
+# `make up` and `make test` each work as the first command in a fresh clone.
+SHELL := /bin/bash
+BIN := .venv/bin
+# Test processes: one per core, at least two.
+JOBS ?= $(shell n=$$(nproc 2>/dev/null || echo 2); [ $$n -gt 2 ] && echo $$n || echo 2)
+
+.PHONY: help setup setup-run up down test check lint types imports bench clean
+
+help: ## List the targets
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: ## Make .venv with everything that `up` and `test` need
+	@scripts/setup.sh dev
+
+setup-run:
+	@scripts/setup.sh run
+
+up: setup-run ## Run the whole Auth plane here (Ctrl-C stops it)
+	@exec $(BIN)/keyturn up $(ARGS)
+
+down: ## Stop a detached `keyturn up`
+	@$(BIN)/keyturn down $(ARGS)
+
+test: setup ## Run every test
+	@$(BIN)/python -m pytest -n $(JOBS) --dist loadgroup $(ARGS)
+
+check: setup lint types imports ## Lint, types and import contracts
+
+lint:
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+
+types:
+	@$(BIN)/mypy
+
+imports:
+	@$(BIN)/lint-imports
+
+bench: setup ## Measure side by side and print ratios
+	@$(BIN)/python -m bench $(ARGS)
+
+clean: ## Remove what was built (never .keyturn, which holds your data)
+	@rm -rf .venv build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache tests/e2e/js/node_modules
