@@ -1,0 +1,1 @@
+"""Users, sessions, refresh tokens and claims as pure values and decisions (GoTrue's rules)."""

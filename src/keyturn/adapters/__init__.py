@@ -1,0 +1,1 @@
+"""The only I/O: PostgreSQL, files, processes, Envoy, hashing."""

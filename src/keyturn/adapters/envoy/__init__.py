@@ -1,0 +1,1 @@
+"""Envoy: its files, its binary and its access log."""

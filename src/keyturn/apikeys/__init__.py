@@ -1,0 +1,1 @@
+"""API keys: the opaque ``sb_`` format and the legacy JWT pair."""

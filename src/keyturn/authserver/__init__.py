@@ -1,0 +1,1 @@
+"""The Auth server's HTTP surface, in GoTrue's wire format."""

@@ -1,0 +1,1 @@
+"""One file per verb: the async business code, speaking only to ports."""

@@ -1,0 +1,1 @@
+"""The Protocols through which flows reach the outside world."""

@@ -1,0 +1,1 @@
+"""Envoy's configuration as a pure rendering of routes, keys and upstreams."""

@@ -1,0 +1,1 @@
+"""How each Supabase service verifies, as data."""

@@ -1,0 +1,1 @@
+"""The token verifier: a policy, a key set, a verdict."""

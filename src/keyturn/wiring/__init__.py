@@ -1,0 +1,1 @@
+"""Settings read once; adapters built and handed out."""
