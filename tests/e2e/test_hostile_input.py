@@ -123,8 +123,10 @@ def raw(stack: Stack, request: bytes) -> bytes:
         b"GET /auth/v1/user HTTP/1.1\r\n\r\n",
         b"GET /auth/v1/user HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n",
         b"GET /auth/v1/user HTTP/1.1\r\nHost: a\r\nX-Big: " + b"x" * 200_000 + b"\r\n\r\n",
-        b"POST /auth/v1/signup HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n"
-        b"Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+        (
+            b"POST /auth/v1/signup HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n"
+            b"Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n"
+        ),
         b"GET /auth/v1/../../rest/v1/ HTTP/1.1\r\nHost: a\r\n\r\n",
         b"GET /auth/v1/%2e%2e/%2e%2e/admin HTTP/1.1\r\nHost: a\r\n\r\n",
         b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",

@@ -57,12 +57,12 @@ def test_every_public_module_says_what_it_is() -> None:
     assert silent == []
 
 
-# Written in pieces so that this file does not find itself.
+# Spelt with one-letter classes so that this file does not find itself.
 FORBIDDEN = {
-    "a package registry's address": r"py" r"pi\.o" r"rg|python" r"hosted\.org|npm" r"js\.org",
-    "a private key": r"-----BEGIN (?:EC |RSA )?PRI" r"VATE KEY-----\n[A-Za-z0-9+/]{40}",
-    "a private JWK": r'"d"\s*:\s*"[A-Za-z0-9_-]{' r"43}\"",
-    "a secret API key": r"sb_sec" r"ret_[A-Za-z0-9_-]{22}_(?!BBBBBBBB)[A-Za-z0-9_-]{8}",
+    "a package registry's address": r"p[y]pi\.org|p[y]thonhosted\.org|n[p]mjs\.(?:org|com)",
+    "a private key": r"-----BEGIN (?:EC |RSA )?PRIVATE KEY-----\n[A-Za-z0-9+/]{40}",
+    "a private JWK": r'"d"\s*:\s*"[A-Za-z0-9_-]{43}"',
+    "a secret API key": r"sb_secret_[A-Za-z0-9_-]{22}_(?!BBBBBBBB)[A-Za-z0-9_-]{8}",
 }
 # Values published in RFC 7515/7517/8037 and by Supabase's own CLI are nobody's secret.
 PUBLISHED = {"tests/jose", "tests/verify", "tests/apikeys", "src/keyturn/apikeys"}
