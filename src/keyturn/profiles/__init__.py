@@ -1,1 +1,1 @@
-"""How each Supabase service verifies, as data."""
+"""How each Supabase service checks tokens and answers, as pure data and functions."""

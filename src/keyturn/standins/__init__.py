@@ -1,1 +1,1 @@
-"""Small local services that answer as the real ones do at their auth boundary."""
+"""Small local services that behave at their boundary as their profile says."""
