@@ -42,8 +42,8 @@ class RingPolicy:
         needed = self.max_token_life + self.leeway
         if self.retention is not None and self.retention < needed:
             raise UnsafePolicy(
-                f"keys would verify for {self.retention} s after they stopped signing, but their "
-                f"last token lives {self.max_token_life} s and clocks may differ by {self.leeway} s",
+                f"keys would verify for {self.retention} s after they stopped signing, but a token "
+                f"lives {self.max_token_life} s and clocks may differ by {self.leeway} s",
                 hint=f"Set the retention to at least {needed} seconds.",
             )
         if (

@@ -122,7 +122,7 @@ _BY_STEP: Final = {(row.verb, row.source): row for row in TRANSITIONS}
 
 
 def transition(verb: Verb, source: KeyState | None, *, kid: str) -> Transition:
-    """Return the row for ``verb`` from ``source``; raises ``IllegalTransition`` when there is none."""
+    """Return the row for ``verb`` from ``source``; raises ``IllegalTransition`` without one."""
     row = _BY_STEP.get((verb, source))
     if row is None:
         now = source.value if source else "not in the ring"

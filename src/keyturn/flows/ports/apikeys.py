@@ -42,7 +42,7 @@ class ApiKeyStore(Protocol):
         ...
 
     async def add(self, record: ApiKeyRecord, *, actor: str, reason: str | None) -> None:
-        """Store ``record``; raises ``DuplicateName`` when an active key of its kind has its name."""
+        """Store ``record``; raises ``DuplicateName`` when an active key of its kind has it."""
         ...
 
     async def revoke(

@@ -36,7 +36,7 @@ class RingStore(Protocol):
         ...
 
     async def announce_token_life(self, seconds: int) -> None:
-        """Record the longest life that this server gives tokens, so that retirement waits for it."""
+        """Record the longest life that this server gives tokens: retirement waits for it."""
         ...
 
     async def audit(self, limit: int) -> Sequence[AuditEntry]:
