@@ -1,0 +1,130 @@
+"""JSON objects read strictly (RFC 7515 §4, RFC 7519 §4, RFC 8725 §3.7).
+
+Refused: anything but one UTF-8 object, duplicate member names at any depth, NaN and infinities,
+numbers that no double or 64-bit reader can hold, NUL and lone surrogates (PostgreSQL text cannot
+hold them), and nesting deeper than ``MAX_DEPTH``.
+
+The fast path needs no hooks: when re-encoding what was read gives the same bytes, no member was
+dropped, so none was duplicated. Everything else takes the slow, exact path.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from math import isfinite
+from typing import NoReturn
+
+import msgspec
+
+MAX_DEPTH = 32
+_MAX_DIGITS = 20  # 2**64 has 20 digits
+
+_decoder = msgspec.json.Decoder()
+_encoder = msgspec.json.Encoder()
+# Digits become "0", the rest " ": a long run of digits is then one substring search.
+_DIGITS = bytes(0x30 if 0x30 <= byte <= 0x39 else 0x20 for byte in range(256))
+_LONG_RUN = b"0" * (_MAX_DIGITS + 1)
+
+
+def loads(raw: bytes) -> dict[str, object]:
+    """Return the object that ``raw`` spells; raises ``ValueError`` saying which rule it breaks."""
+    value = _decoded(raw)
+    if not isinstance(value, dict):
+        raise ValueError("not a JSON object")
+    if _is_plain(raw) and _same_bytes(value, raw):
+        return value
+    return _exact(raw)
+
+
+def dumps(value: object) -> bytes:
+    """Return ``value`` as compact UTF-8 JSON, members in insertion order."""
+    return _encoder.encode(value)
+
+
+def _decoded(raw: bytes) -> object:
+    try:
+        return _decoder.decode(raw)
+    except (msgspec.MsgspecError, ValueError):
+        raise ValueError("not well-formed UTF-8 JSON") from None
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
+
+
+def _is_plain(raw: bytes) -> bool:
+    return (
+        b"\\u0000" not in raw
+        and raw.count(b"{") + raw.count(b"[") <= MAX_DEPTH
+        and _LONG_RUN not in raw.translate(_DIGITS)
+    )
+
+
+def _same_bytes(value: object, raw: bytes) -> bool:
+    try:
+        return _encoder.encode(value) == raw
+    except (msgspec.MsgspecError, ValueError, OverflowError):
+        return False
+
+
+def _exact(raw: bytes) -> dict[str, object]:
+    try:
+        value = _exact_decoder.decode(raw.decode())
+    except json.JSONDecodeError:
+        raise ValueError("not well-formed UTF-8 JSON") from None
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
+    for depth, text in _walk(value):
+        if depth > MAX_DEPTH:
+            raise ValueError("nested too deeply")
+        if "\x00" in text:
+            raise ValueError("a string holds a NUL character")
+    checked: dict[str, object] = value
+    return checked
+
+
+def _walk(root: object) -> Iterator[tuple[int, str]]:
+    """Yield each container (with its depth and no text) and each string; iterative on purpose."""
+    pending: list[tuple[int, object]] = [(1, root)]
+    while pending:
+        depth, value = pending.pop()
+        if isinstance(value, str):
+            yield depth - 1, value
+        elif isinstance(value, dict):
+            yield depth, ""
+            pending.extend((depth + 1, name) for name in value)
+            pending.extend((depth + 1, member) for member in value.values())
+        elif isinstance(value, list):
+            yield depth, ""
+            pending.extend((depth + 1, item) for item in value)
+
+
+def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    members = dict(pairs)
+    if len(members) != len(pairs):
+        raise ValueError("a member name occurs twice")
+    return members
+
+
+def _integer(text: str) -> int:
+    if len(text.lstrip("-")) > _MAX_DIGITS:
+        raise ValueError("a number is too large")
+    return int(text)
+
+
+def _float(text: str) -> float:
+    number = float(text)
+    if not isfinite(number):
+        raise ValueError("a number is too large")
+    return number
+
+
+def _constant(_name: str) -> NoReturn:
+    raise ValueError("NaN and infinities are not JSON")
+
+
+_exact_decoder = json.JSONDecoder(
+    object_pairs_hook=_unique,
+    parse_int=_integer,
+    parse_float=_float,
+    parse_constant=_constant,
+)
