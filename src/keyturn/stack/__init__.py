@@ -1,1 +1,1 @@
-"""The supervisor of everything that ``keyturn up`` runs."""
+"""The supervisor of `keyturn up`: parts, their order, and what happens when one dies."""

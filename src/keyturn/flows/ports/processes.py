@@ -1,10 +1,13 @@
-"""A child process as a value: what to run, as whom, and how to stop it."""
+"""A child process as a value: what to run, as whom, how to stop it; and the port that runs it."""
 
 from __future__ import annotations
 
 import signal
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Protocol
+
+from keyturn.errors import KeyturnError
 
 
 @dataclass(frozen=True)
@@ -23,3 +26,43 @@ class Command:
 
     def __repr__(self) -> str:
         return f"Command({self.name!r}, {self.argv[0]!r} …)"
+
+
+class Child(Protocol):
+    """One running child process."""
+
+    @property
+    def pid(self) -> int:
+        """Its process id, which is also the id of its process group."""
+
+    async def wait(self) -> int:
+        """Return its exit code once it has ended; negative is the signal that killed it."""
+
+    async def stop(self) -> int:
+        """Send its stop signal, after its grace SIGKILL to its group; return the exit code."""
+
+
+class Launcher(Protocol):
+    """Starts children that never outlive this process."""
+
+    async def spawn(self, command: Command, on_line: Callable[[str], None]) -> Child:
+        """Start ``command``; each line of its stdout and stderr goes to ``on_line``.
+
+        Raises :class:`CannotStart` when the program does not exist or may not be run.
+        """
+
+
+class CannotStart(KeyturnError):
+    """A program could not be started."""
+
+    code = "cannot_start"
+
+
+def describe_exit(code: int) -> str:
+    """Return how a process ended, for people: "exited with code 3", "was killed by SIGKILL"."""
+    if code >= 0:
+        return f"exited with code {code}"
+    try:
+        return f"was killed by {signal.Signals(-code).name}"
+    except ValueError:
+        return f"was killed by signal {-code}"
