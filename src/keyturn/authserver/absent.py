@@ -1,0 +1,74 @@
+"""What GoTrue has and this server has not: each answers as GoTrue does when the part is off.
+
+A client library then reports "disabled" instead of guessing at a bare 404.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from keyturn.authserver.problems import Refused
+
+
+@dataclass(frozen=True)
+class Absent:
+    """One endpoint (Starlette path syntax) and its fixed answer."""
+
+    path: str
+    methods: tuple[str, ...]
+    status: int
+    error_code: str
+    message: str
+
+    def refusal(self) -> Refused:
+        """Return the error to raise."""
+        return Refused(self.status, self.error_code, self.message)
+
+
+_NO_MAIL: Final = "This Auth server sends no mail or SMS yet, so it cannot do this."
+_NO_MFA: Final = "Multi-factor authentication is not part of this Auth server yet."
+_NO_PROVIDERS: Final = "Unsupported provider: no external provider is enabled"
+_PASSKEYS: Final = "Passkeys are disabled"
+_SAML: Final = "SAML 2.0 is disabled"
+_OAUTH: Final = "OAuth server is disabled"
+_LINKING: Final = "Manual linking is disabled"
+
+ABSENT: Final = (
+    Absent("/otp", ("POST",), 422, "otp_disabled", _NO_MAIL),
+    Absent("/magiclink", ("POST",), 422, "email_provider_disabled", _NO_MAIL),
+    Absent("/recover", ("POST",), 422, "email_provider_disabled", _NO_MAIL),
+    Absent("/resend", ("POST",), 422, "email_provider_disabled", _NO_MAIL),
+    Absent("/verify", ("GET", "POST"), 422, "otp_disabled", _NO_MAIL),
+    Absent("/reauthenticate", ("GET",), 422, "email_provider_disabled", _NO_MAIL),
+    Absent("/invite", ("POST",), 422, "email_provider_disabled", _NO_MAIL),
+    Absent("/admin/generate_link", ("POST",), 422, "email_provider_disabled", _NO_MAIL),
+    Absent("/factors", ("POST",), 422, "mfa_totp_enroll_not_enabled", _NO_MFA),
+    Absent("/factors/{rest:path}", ("POST", "DELETE"), 422, "mfa_totp_verify_not_enabled", _NO_MFA),
+    Absent("/authorize", ("GET",), 400, "validation_failed", _NO_PROVIDERS),
+    Absent("/callback", ("GET", "POST"), 400, "validation_failed", _NO_PROVIDERS),
+    Absent("/user/identities/authorize", ("GET",), 404, "manual_linking_disabled", _LINKING),
+    Absent("/user/identities/{id}", ("DELETE",), 404, "manual_linking_disabled", _LINKING),
+    Absent("/passkeys", ("GET",), 404, "passkey_disabled", _PASSKEYS),
+    Absent(
+        "/passkeys/{rest:path}", ("POST", "PATCH", "DELETE"), 404, "passkey_disabled", _PASSKEYS
+    ),
+    Absent("/sso", ("POST",), 404, "saml_provider_disabled", _SAML),
+    Absent("/sso/saml/{rest:path}", ("GET", "POST"), 404, "saml_provider_disabled", _SAML),
+    Absent("/oauth/{rest:path}", ("GET", "POST", "DELETE"), 404, "feature_disabled", _OAUTH),
+    Absent("/user/oauth/grants", ("GET", "DELETE"), 404, "feature_disabled", _OAUTH),
+    Absent(
+        "/.well-known/oauth-authorization-server",
+        ("GET",),
+        404,
+        "feature_disabled",
+        _OAUTH,
+    ),
+    Absent(
+        "/admin/{part:path}",
+        ("GET", "POST", "PUT", "DELETE"),
+        404,
+        "feature_disabled",
+        "This administrative endpoint is not part of this Auth server yet.",
+    ),
+)

@@ -1,0 +1,123 @@
+"""One request and one reply, as thin as they can be: what every handler gets and gives.
+
+Headers are latin-1 text (RFC 9110 §5.5); of a repeated header the first value counts, as in Go's
+``Header.Get``. A body is read once and never beyond its limit.
+"""
+
+from __future__ import annotations
+
+import urllib.parse
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from keyturn.authserver.problems import BodyTooLarge, ClientGone
+
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+Header = tuple[bytes, bytes]
+
+JSON: Final[Header] = (b"content-type", b"application/json")
+# More pairs than any client sends; parsing more is work for an attacker's benefit.
+_MAX_QUERY_PAIRS: Final = 100
+
+
+@dataclass(slots=True)
+class Reply:
+    """A complete response; ``headers`` are lower-case, without ``content-length``."""
+
+    status: int = 200
+    body: bytes = b""
+    headers: Sequence[Header] = (JSON,)
+    error_code: str | None = None
+    """For the log and the metrics."""
+    facts: Mapping[str, object] | None = None
+    """What the log line says beyond method, route and status; never personal data."""
+
+
+@dataclass(slots=True)
+class Exchange:
+    """One request: the ASGI scope with the few questions that handlers ask."""
+
+    scope: Scope
+    receive: Receive
+    request_id: str
+    ip: str
+    """Client address after the trusted proxies; empty when unknown."""
+    max_body: int
+    params: Mapping[str, str] = field(default_factory=dict)
+    """Path parameters."""
+    _query: dict[str, str] | None = None
+
+    @property
+    def method(self) -> str:
+        """The request method, as sent."""
+        method: str = self.scope["method"]
+        return method
+
+    def header(self, name: bytes) -> str | None:
+        """Return the first value of the header ``name`` (lower-case), or None."""
+        for key, value in self.scope["headers"]:
+            if key == name:
+                text: str = value.decode("latin-1")
+                return text
+        return None
+
+    def query(self, name: str) -> str | None:
+        """Return the first value of the query parameter ``name``, or None."""
+        if self._query is None:
+            self._query = parse_query(self.scope.get("query_string", b""))
+        return self._query.get(name)
+
+    async def body(self) -> bytes:
+        """Return the whole body; raises :class:`BodyTooLarge` beyond the limit.
+
+        Raises :class:`ClientGone` when the client leaves before it has sent everything.
+        """
+        declared = self.header(b"content-length")
+        if declared is not None and declared.isdecimal() and int(declared[:20]) > self.max_body:
+            raise BodyTooLarge
+        message = await self.receive()
+        if message["type"] == "http.request" and not message.get("more_body", False):
+            whole: bytes = message.get("body", b"")
+            self._check(len(whole))
+            return whole
+        return await self._rest(message)
+
+    async def _rest(self, message: Message) -> bytes:
+        chunks = bytearray()
+        while True:
+            if message["type"] != "http.request":
+                raise ClientGone
+            chunks += message.get("body", b"")
+            self._check(len(chunks))
+            if not message.get("more_body", False):
+                return bytes(chunks)
+            message = await self.receive()
+
+    def _check(self, size: int) -> None:
+        if size > self.max_body:
+            raise BodyTooLarge
+
+
+def parse_query(raw: bytes) -> dict[str, str]:
+    """Return the first value of each name; broken escapes and bytes become U+FFFD."""
+    try:
+        pairs = urllib.parse.parse_qsl(
+            raw.decode("latin-1"),
+            keep_blank_values=True,
+            encoding="utf-8",
+            errors="replace",
+            max_num_fields=_MAX_QUERY_PAIRS,
+        )
+    except ValueError:
+        return {}
+    found: dict[str, str] = {}
+    for name, value in pairs:
+        found.setdefault(name, value)
+    return found
+
+
+Handler = Callable[[Exchange], Awaitable[Reply]]

@@ -1,0 +1,130 @@
+"""The two documents that tell verifiers about the keys: the JWKS and the discovery document.
+
+Both are rendered once per ring snapshot, so that serving them is a comparison of ETags. The JWKS
+holds asymmetric keys only, standby and previously used ones included, in an order that only a
+change of the ring alters. After a revocation it tells caches to come back sooner, for as long as
+one that was filled before it may still be around.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Final
+
+import msgspec
+
+from keyturn.authserver.exchange import JSON, Exchange, Header, Reply
+from keyturn.clock import Clock
+from keyturn.flows.ports.ring import RingSource
+from keyturn.keyring.ring import KeyRing
+
+JWKS_PATH: Final = "/.well-known/jwks.json"
+DISCOVERY_PATH: Final = "/.well-known/openid-configuration"
+
+
+class Document:
+    """Bytes with a strong ETag (RFC 9110 §8.8.3): the first half of their SHA-256."""
+
+    def __init__(self, content: object) -> None:
+        self.body = msgspec.json.encode(content)
+        self.etag = b'"' + hashlib.sha256(self.body).hexdigest()[:32].encode() + b'"'
+
+    def reply(self, exchange: Exchange, max_age: timedelta) -> Reply:
+        """Answer a GET or HEAD: 304 when ``If-None-Match`` names what we would send."""
+        freshness = f"public, max-age={int(max_age.total_seconds())}".encode()
+        headers: Sequence[Header] = (JSON, (b"cache-control", freshness), (b"etag", self.etag))
+        if matches(exchange.header(b"if-none-match"), self.etag):
+            return Reply(304, headers=headers[1:])
+        return Reply(200, self.body, headers)
+
+
+def matches(condition: str | None, etag: bytes) -> bool:
+    """Compare weakly with the list in ``If-None-Match`` (RFC 9110 §13.1.2)."""
+    if condition is None:
+        return False
+    if condition.strip() == "*":
+        return True
+    wanted = etag.decode("ascii")
+    return any(part.strip().removeprefix("W/") == wanted for part in condition.split(",")[:64])
+
+
+class Published:
+    """Keeps both documents in step with the ring."""
+
+    def __init__(
+        self,
+        ring: RingSource,
+        clock: Clock,
+        *,
+        issuer: str,
+        max_age: timedelta,
+        hurried: timedelta,
+    ) -> None:
+        """``issuer`` is the one in tokens, or where this server is reached when they have none."""
+        self._clock = clock
+        self._issuer = issuer
+        self._max_age = max_age
+        self._hurried = min(hurried, max_age)
+        self._render(ring.current())
+        ring.subscribe(self._render)
+
+    def _render(self, ring: KeyRing) -> None:
+        self._ring = ring
+        self._jwks = Document(ring.public_jwks())
+        self._discovery = Document(discovery(self._issuer, ring))
+
+    async def jwks(self, exchange: Exchange) -> Reply:
+        """``GET /.well-known/jwks.json`` (gotrue.md §1.5)."""
+        return self._jwks.reply(exchange, self.fresh_for(self._clock()))
+
+    async def discovery(self, exchange: Exchange) -> Reply:
+        """``GET /.well-known/openid-configuration`` (gotrue.md §1.6)."""
+        return self._discovery.reply(exchange, self.fresh_for(self._clock()))
+
+    def fresh_for(self, now: datetime) -> timedelta:
+        """Return the freshness that a cache filled at ``now`` gets."""
+        hurry = any(
+            key.revoked_at is not None and now - key.revoked_at < self._max_age
+            for key in self._ring.keys
+        )
+        return self._hurried if hurry else self._max_age
+
+
+# The claims of gotrue.md §2 that this server really writes.
+CLAIMS: Final = (
+    "iss",
+    "sub",
+    "aud",
+    "exp",
+    "iat",
+    "email",
+    "phone",
+    "app_metadata",
+    "user_metadata",
+    "role",
+    "aal",
+    "amr",
+    "session_id",
+    "is_anonymous",
+)
+
+
+def discovery(issuer: str, ring: KeyRing) -> dict[str, object]:
+    """Return OpenID Connect discovery metadata that claims nothing which is not here.
+
+    There is no OAuth authorization server, so there are no such endpoints, response types or
+    grants (an absent ``grant_types_supported`` would mean two of them). The algorithms are those of
+    the keys that verify now, the one that signs first.
+    """
+    algorithms = dict.fromkeys(key.alg for key in ring.verifying)
+    return {
+        "issuer": issuer,
+        "jwks_uri": f"{issuer.rstrip('/')}{JWKS_PATH}",
+        "response_types_supported": [],
+        "grant_types_supported": [],
+        "subject_types_supported": ["public"],
+        "id_token_signing_alg_values_supported": list(algorithms),
+        "claims_supported": list(CLAIMS),
+    }

@@ -1,0 +1,79 @@
+"""GoTrue's variables that change nothing here, with the reason: reported at start, not ignored."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from keyturn.wiring.settings_row import Idle
+
+_PROVIDERS: Final = (
+    "APPLE|AZURE|BITBUCKET|DISCORD|FACEBOOK|FIGMA|FLY|GITHUB|GITLAB|GOOGLE|KAKAO|KEYCLOAK|LINKEDIN"
+    "|LINKEDIN_OIDC|NOTION|SLACK|SLACK_OIDC|SNAPCHAT|SPOTIFY|TWITCH|TWITTER|VERCEL_MARKETPLACE"
+    "|WORKOS|X|ZOOM"
+)
+_NO_MAIL: Final = "this version sends no mail"
+_NO_SMS: Final = "this version sends no SMS"
+
+IDLE: Final[tuple[Idle, ...]] = (
+    Idle(r"SITE_URL|URI_ALLOW_LIST", "only mails and redirects use it, and this version has none"),
+    Idle(r"SMTP_\w+", _NO_MAIL),
+    Idle(r"MAILER_\w+", _NO_MAIL),
+    Idle(r"RATE_LIMIT_EMAIL_SENT", _NO_MAIL),
+    Idle(r"SMS_\w+", _NO_SMS),
+    Idle(r"RATE_LIMIT_SMS_SENT", _NO_SMS),
+    Idle(r"RATE_LIMIT_\w+", "this version has no rate limits; set them at the gateway"),
+    Idle(r"SECURITY_CAPTCHA_\w+", "this version asks no captcha"),
+    Idle(rf"EXTERNAL_({_PROVIDERS})_\w+", "this version has no external providers"),
+    Idle(
+        r"EXTERNAL_(WEB3_\w+|IOS_BUNDLE_ID|REDIRECT_URL|ALLOWED_ID_TOKEN_ISSUERS"
+        r"|FLOW_STATE_EXPIRY_DURATION|SKIP_NONCE_CHECK)",
+        "this version has no external providers",
+    ),
+    Idle(r"CUSTOM_OAUTH_\w+", "this version has no external providers"),
+    Idle(r"MFA_\w+", "this version has no multi-factor authentication"),
+    Idle(r"PASSKEY_\w+|WEBAUTHN_\w+", "this version has no passkeys"),
+    Idle(r"SAML_\w+", "this version has no SAML"),
+    Idle(r"OAUTH_SERVER_\w+", "this version is no OAuth server"),
+    Idle(r"HOOK_\w+|WEBHOOK_\w+", "this version calls no hooks"),
+    Idle(r"EXPERIMENTAL_\w+", "this version has no such experiment"),
+    Idle(r"PASSWORD_HIBP_\w+", "this version does not ask Have I Been Pwned"),
+    Idle(
+        r"SECURITY_DB_ENCRYPTION_\w+",
+        "this version neither writes nor reads encrypted columns; private keys are sealed with "
+        "KEYTURN_MASTER_KEY",
+    ),
+    Idle(r"SECURITY_MANUAL_LINKING_ENABLED", "this version has no external providers"),
+    Idle(
+        r"SECURITY_SB_FORWARDED_FOR_ENABLED",
+        "set KEYTURN_TRUSTED_PROXIES instead",
+    ),
+    Idle(
+        r"JWT_KEY_ID|JWT_VALID_?METHODS",
+        "the keys of the ring say which kid and algorithm are accepted",
+    ),
+    Idle(r"JWT_ADMIN_GROUP_NAME", "deprecated; GOTRUE_JWT_ADMIN_ROLES decides"),
+    Idle(r"OPERATOR_TOKEN|COOKIE_\w+", "GoTrue no longer uses it either"),
+    Idle(
+        r"DB_(MAX_IDLE_POOL_SIZE|CONN_\w+|HEALTH_CHECK_PERIOD|CLEANUP_ENABLED|MIGRATIONS_PATH"
+        r"|ADVISOR_\w+)",
+        "the pool keeps GOTRUE_DB_MAX_POOL_SIZE connections",
+    ),
+    Idle(r"INDEX_WORKER_\w+", "Keyturn's migrations make the indexes"),
+    Idle(r"RELOADING_\w+", "key changes need no reload; other settings are read at start"),
+    Idle(r"(METRICS|TRACING|PROFILER)_\w+", "set KEYTURN_METRICS_PORT for Prometheus"),
+    Idle(r"LOG_(?!LEVEL)\w+", "logs go to stderr in the form of KEYTURN_LOG_FORMAT"),
+    Idle(r"AUDIT_LOG_(?!DISABLE_POSTGRES)\w+", "audit lines go to auth.audit_log_entries"),
+    Idle(r"API_ENDPOINT", "GoTrue does not use it either"),
+)
+
+_COMPILED: Final = tuple((re.compile(row.pattern), row.why) for row in IDLE)
+_PREFIX: Final = "GOTRUE_"
+
+
+def why_idle(name: str) -> str | None:
+    """Return why GoTrue's variable ``name`` changes nothing here; None when GoTrue has none."""
+    bare = name.removeprefix(_PREFIX)
+    if bare == name:
+        return None
+    return next((why for pattern, why in _COMPILED if pattern.fullmatch(bare)), None)
