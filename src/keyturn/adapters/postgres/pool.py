@@ -1,0 +1,220 @@
+"""Our own queue of connections: prepared statements stay, nothing is reset, restarts are survived.
+
+Values come back as asyncpg gives them; ``json`` and ``jsonb`` are text both ways, so that a hot
+path can hand the bytes on and others decode with msgspec.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from contextlib import asynccontextmanager
+from typing import Any, Literal, TypeVar
+
+import asyncpg
+
+from keyturn.adapters.postgres.connection import (
+    GONE,
+    Held,
+    Record,
+    connect_until,
+    gone,
+    unreachable,
+)
+from keyturn.adapters.postgres.errors import DatabaseUnreachable
+from keyturn.adapters.postgres.listener import Callback, Listener, Subscription
+from keyturn.secret import Secret
+
+Result = TypeVar("Result")
+Isolation = Literal["read_uncommitted", "read_committed", "repeatable_read", "serializable"]
+CLOSE_SECONDS = 2.0
+
+
+class Pool:
+    """A bounded set of connections, opened when needed; create it with :meth:`open`."""
+
+    def __init__(
+        self, dsn: Secret, *, size: int, prepare: Iterable[str], wait: float, application_name: str
+    ) -> None:
+        """See :meth:`open`; this does not connect."""
+        self._dsn = dsn
+        self._prepare = tuple(prepare)
+        self._wait = wait
+        self._application_name = application_name
+        # Last in, first out: few connections stay warm; ``None`` is a place without a connection.
+        self._places: asyncio.LifoQueue[Held | None] = asyncio.LifoQueue()
+        for _ in range(size):
+            self._places.put_nowait(None)
+        self._size = size
+        self._retiring: set[asyncio.Task[None]] = set()
+        self._listener: Listener | None = None
+        self._closed = False
+
+    @classmethod
+    async def open(
+        cls,
+        dsn: Secret,
+        *,
+        size: int = 16,
+        prepare: Iterable[str] = (),
+        wait: float = 5.0,
+        application_name: str = "keyturn",
+    ) -> Pool:
+        """Open a pool of up to ``size`` connections, and one at once to see that it works.
+
+        ``prepare`` lists statements that every connection prepares when it opens. ``wait`` is how
+        many seconds a request waits for a database that is down, or for a free connection,
+        before :class:`DatabaseUnreachable`.
+        """
+        pool = cls(dsn, size=size, prepare=prepare, wait=wait, application_name=application_name)
+        async with pool.connection():
+            return pool
+
+    @property
+    def size(self) -> int:
+        """How many connections there may be."""
+        return self._size
+
+    @property
+    def idle(self) -> int:
+        """How many places are free now."""
+        return self._places.qsize()
+
+    async def fetch(self, sql: str, *args: Any) -> list[Record]:
+        """Return all rows of ``sql`` run with ``args`` ($1, $2, …)."""
+        return await self._run(lambda held: held.fetch(sql, *args))
+
+    async def fetchrow(self, sql: str, *args: Any) -> Record | None:
+        """Return the first row or ``None``."""
+        return await self._run(lambda held: held.fetchrow(sql, *args))
+
+    async def fetchval(self, sql: str, *args: Any) -> Any:
+        """Return the first column of the first row, or ``None``."""
+        return await self._run(lambda held: held.fetchval(sql, *args))
+
+    async def execute(self, sql: str, *args: Any) -> str:
+        """Run ``sql`` and return its command tag; without ``args`` it may hold many statements."""
+        return await self._run(lambda held: held.execute(sql, *args))
+
+    async def listen(self, channel: str, callback: Callback) -> Subscription:
+        """Call ``callback(payload)`` for every NOTIFY on ``channel``, over a connection of its own.
+
+        After the connection broke and came back, ``callback("")`` is called once: notifications
+        sent meanwhile are lost. Stop with ``await subscription.stop()``.
+        """
+        if self._listener is None:
+            self._listener = Listener(
+                self._dsn, application_name=f"{self._application_name} listen"
+            )
+        return await self._listener.subscribe(channel, callback)
+
+    @asynccontextmanager
+    async def connection(self) -> AsyncIterator[Held]:
+        """Lend one connection; it must come back outside a transaction."""
+        held = await self._take()
+        try:
+            yield held
+        except BaseException as error:
+            self._give_back(held, error)
+            if gone(error):
+                raise unreachable(error) from error
+            raise
+        self._give_back(held)
+
+    @asynccontextmanager
+    async def transaction(
+        self, *, isolation: Isolation | None = None, readonly: bool = False
+    ) -> AsyncIterator[Held]:
+        """Lend one connection inside a transaction, committed at the end, rolled back on error."""
+        async with self.connection() as held:
+            transaction = held.raw.transaction(isolation=isolation, readonly=readonly)
+            await transaction.start()
+            try:
+                yield held
+            except Exception:
+                if not held.raw.is_closed():
+                    await transaction.rollback()
+                raise
+            # Anything else is a cancellation: the connection is given up, which rolls back.
+            await transaction.commit()
+
+    async def close(self) -> None:
+        """Close every connection that is not lent; those that are close when they come back."""
+        self._closed = True
+        if self._listener is not None:
+            await self._listener.close()
+            self._listener = None
+        while not self._places.empty():
+            held = self._places.get_nowait()
+            if held is not None:
+                self._retire(held)
+        if self._retiring:
+            await asyncio.wait(self._retiring)
+
+    async def _run(self, work: Callable[[Held], Awaitable[Result]]) -> Result:
+        held = await self._take()
+        try:
+            result = await _with_fresh_plans(held, work)
+        except BaseException as error:
+            self._give_back(held, error)
+            if gone(error):
+                raise unreachable(error) from error
+            raise
+        self._give_back(held)
+        return result
+
+    async def _take(self) -> Held:
+        if self._closed:
+            raise DatabaseUnreachable("The connection pool is closed.")
+        deadline = asyncio.get_running_loop().time() + self._wait
+        try:
+            async with asyncio.timeout_at(deadline):
+                place = await self._places.get()
+        except TimeoutError:
+            raise DatabaseUnreachable(
+                f"All {self._size} database connections were busy for {self._wait:g} seconds.",
+                hint="Raise the pool size, or look for slow statements in pg_stat_activity.",
+            ) from None
+        if place is not None and place.usable:
+            return place
+        try:
+            return await connect_until(
+                deadline,
+                self._dsn,
+                application_name=self._application_name,
+                prepare=self._prepare,
+            )
+        except BaseException:
+            self._places.put_nowait(None)
+            raise
+
+    def _give_back(self, held: Held, error: BaseException | None = None) -> None:
+        """Free the place; keep the connection only when it is surely clean."""
+        clean = held.usable and not self._closed and isinstance(error, Exception | None)
+        if not clean:
+            self._retire(held)
+        self._places.put_nowait(held if clean else None)
+
+    def _retire(self, held: Held) -> None:
+        """Close in the background: a cancelled statement is first cancelled on the server."""
+        if held.raw.is_closed():
+            return
+        task = asyncio.get_running_loop().create_task(_close(held))
+        self._retiring.add(task)
+        task.add_done_callback(self._retiring.discard)
+
+
+async def _with_fresh_plans(held: Held, work: Callable[[Held], Awaitable[Result]]) -> Result:
+    try:
+        return await work(held)
+    except asyncpg.InvalidCachedStatementError:
+        # The statement was refused before it ran: a schema change made its plan invalid.
+        held.forget()
+        return await work(held)
+
+
+async def _close(held: Held) -> None:
+    try:
+        await held.raw.close(timeout=CLOSE_SECONDS)
+    except (*GONE, TimeoutError, asyncpg.InterfaceError):
+        held.raw.terminate()

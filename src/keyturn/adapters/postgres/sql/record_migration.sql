@@ -1,0 +1,1 @@
+insert into keyturn.migrations (name, checksum) values ($1, $2)
