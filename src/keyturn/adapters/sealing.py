@@ -1,8 +1,8 @@
 """Private halves at rest: AES-256-GCM envelopes under a list of master keys.
 
-The first master key seals, all of them unseal, so replacing it is a matter of putting a new one in
-front. An envelope is ``KT`` · version (1 byte) · master-key id (8) · nonce (12) · ciphertext and tag
-(16). Everything before the ciphertext, and the ``kid`` and ``alg`` of the key inside, are
+The first master key seals, all of them unseal, so replacing it is a matter of putting a new one
+in front. An envelope is ``KT`` · version (1 byte) · master-key id (8) · nonce (12) · ciphertext and
+tag (16). Everything before the ciphertext, and the ``kid`` and ``alg`` of the key inside, are
 authenticated: an envelope cannot be moved to another row or another algorithm.
 """
 
@@ -90,7 +90,7 @@ class Sealer:
             raise BrokenSeal(f"the private half of key {kid} is not a sealed envelope")
         if header[2:3] != _VERSION:
             raise BrokenSeal(
-                f"the private half of key {kid} is sealed in version {header[2]}, this is version 1",
+                f"the private half of key {kid} is sealed in version {header[2]}, not in version 1",
                 hint="A newer Keyturn wrote it; use that one.",
             )
         master = self._by_id.get(header[_ID])

@@ -8,7 +8,7 @@ create table keyturn.ring (
 insert into keyturn.ring default values;
 
 create table keyturn.signing_keys (
-    kid text primary key check (kid <> '' and length(kid) <= 200),
+    kid text primary key check (kid <> '' and length(kid) <= 128),
     alg text not null,
     state text not null check (state in ('standby', 'in_use', 'previously_used', 'revoked')),
     legacy boolean not null default false,

@@ -1,0 +1,1 @@
+select keyturn.announce_token_life($1::integer)

@@ -1,0 +1,1 @@
+select r.version, r.token_life from keyturn.ring r
