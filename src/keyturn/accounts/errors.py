@@ -165,15 +165,19 @@ _TABLE = (
         "no_mailer",
         400,
         "email_provider_disabled",
-        "This needs a confirmation e-mail, and this version of Keyturn cannot send mail: "
-        "set GOTRUE_MAILER_AUTOCONFIRM=true, or let an administrator make the change",
+        (
+            "This needs a confirmation e-mail, and this version of Keyturn cannot send mail: "
+            "set GOTRUE_MAILER_AUTOCONFIRM=true, or let an administrator make the change"
+        ),
     ),
     (
         "no_sms",
         400,
         "phone_provider_disabled",
-        "This needs a confirmation SMS, and this version of Keyturn cannot send one: "
-        "set GOTRUE_SMS_AUTOCONFIRM=true, or let an administrator make the change",
+        (
+            "This needs a confirmation SMS, and this version of Keyturn cannot send one: "
+            "set GOTRUE_SMS_AUTOCONFIRM=true, or let an administrator make the change"
+        ),
     ),
     ("saving_user", 500, "unexpected_failure", "Database error saving new user"),
     ("updating_user", 500, "unexpected_failure", "Error updating user"),

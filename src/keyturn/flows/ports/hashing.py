@@ -21,5 +21,5 @@ class PasswordHasher(Protocol):
         ...
 
     def outdated(self, stored: str) -> bool:
-        """Tell whether ``stored`` should be rewritten after a good sign-in (GoTrue: bcrypt > 10)."""
+        """Tell whether a good sign-in should rewrite ``stored`` (bcrypt above 10 or at 4)."""
         ...

@@ -1,0 +1,61 @@
+"""Turning an account and its session into tokens; used by every flow that signs somebody in."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from keyturn.accounts import refresh_tokens
+from keyturn.accounts.claims import access_claims, expiry
+from keyturn.accounts.errors import WeakPassword
+from keyturn.accounts.identifiers import uuid4_from
+from keyturn.accounts.sessions import Session
+from keyturn.accounts.user import User
+from keyturn.clock import unix
+from keyturn.flows.plane import AuthPlane, Granted, RefreshFacts
+from keyturn.flows.ports.accounts import NewSession
+from keyturn.jose import jwt
+
+V2 = 2
+_PREFIX = 5
+
+
+def new_session(plane: AuthPlane, method: str, provider: str) -> NewSession:
+    """Return a session to open, with a first refresh token of the configured version."""
+    session_id = uuid4_from(plane.entropy(16))
+    if plane.settings.refresh_algorithm_version == V2:
+        key = refresh_tokens.new_key(plane.entropy(refresh_tokens.KEY_BYTES))
+        return NewSession(session_id, method, provider, hmac_key=key)
+    token = refresh_tokens.new_simple(plane.entropy(refresh_tokens.V1_ENTROPY))
+    return NewSession(session_id, method, provider, token=token)
+
+
+def first_token(opened: NewSession) -> tuple[str, RefreshFacts]:
+    """Return the refresh token of a session just opened, with its header facts."""
+    if opened.token is not None:
+        return opened.token, RefreshFacts(prefix=opened.token[:_PREFIX])
+    return refresh_tokens.signed_text(opened.id, 0, opened.hmac_key or ""), RefreshFacts(counter=0)
+
+
+def grant(
+    plane: AuthPlane,
+    user: User,
+    session: Session,
+    refresh: tuple[str, RefreshFacts],
+    now: datetime,
+    *,
+    weak: WeakPassword | None = None,
+) -> Granted:
+    """Sign an access token with the key in use and return the whole answer."""
+    claims = access_claims(plane.settings, user, session, now)
+    expires_at = expiry(plane.settings, user, session, now)
+    token, facts = refresh
+    return Granted(
+        access_token=jwt.encode(claims, plane.ring.current().signing_key),
+        expires_in=expires_at - unix(now),
+        expires_at=expires_at,
+        refresh_token=token,
+        user=user,
+        session_id=session.id,
+        refresh=facts,
+        weak_password=weak,
+    )

@@ -1,0 +1,108 @@
+"""Exchanging a refresh token, safely under concurrency (gotrue.md §3.3)."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+
+from keyturn.accounts import refresh_tokens
+from keyturn.accounts.errors import OAuthRefusal, refuse
+from keyturn.accounts.refresh_tokens import SignedToken, SimpleToken
+from keyturn.flows.issue import V2, grant
+from keyturn.flows.plane import AuthPlane, Granted, RefreshFacts
+from keyturn.flows.ports.accounts import ClientInfo, RefreshOutcome
+
+_PREFIX = 5
+_PATIENCE_SECONDS = 5.0
+_SHORTEST_PAUSE_SECONDS = 0.010
+_PAUSE_SPREAD_SECONDS = 0.020
+
+Attempt = Callable[[datetime], Awaitable[RefreshOutcome]]
+
+
+async def refresh(plane: AuthPlane, token: str, client: ClientInfo) -> Granted:
+    """Return new tokens for ``token``: one round trip unless somebody holds the session's lock.
+
+    Raises the ``AuthError`` rows that begin with ``refresh_``; after 5 seconds of finding the
+    session locked, ``refresh_conflict`` (409). A session of an OAuth client raises
+    ``OAuthRefusal``: only that client may refresh it, and this endpoint has no client.
+    """
+    parsed = refresh_tokens.parse(token)
+    if isinstance(parsed, SimpleToken):
+        attempt = _swapping(plane, parsed, client)
+    else:
+        attempt = _counting(plane, parsed, client)
+    now, outcome = await _patiently(plane, attempt)
+    return _granted(plane, outcome, now)
+
+
+def _swapping(plane: AuthPlane, token: SimpleToken, client: ClientInfo) -> Attempt:
+    settings = plane.settings
+    fresh = refresh_tokens.new_simple(plane.entropy(refresh_tokens.V1_ENTROPY))
+    upgrade = settings.refresh_algorithm_version == V2
+    key = refresh_tokens.new_key(plane.entropy(refresh_tokens.KEY_BYTES)) if upgrade else ""
+
+    def attempt(now: datetime) -> Awaitable[RefreshOutcome]:
+        return plane.accounts.refresh_v1(token.text, fresh, key, settings, client, now)
+
+    return attempt
+
+
+def _counting(plane: AuthPlane, token: SignedToken, client: ClientInfo) -> Attempt:
+    def attempt(now: datetime) -> Awaitable[RefreshOutcome]:
+        return plane.accounts.refresh_v2(
+            token.session_id,
+            token.counter,
+            token.signed,
+            token.tag,
+            plane.settings,
+            client,
+            now,
+        )
+
+    return attempt
+
+
+async def _patiently(plane: AuthPlane, attempt: Attempt) -> tuple[datetime, RefreshOutcome]:
+    """Try until nobody else holds the rows; waiting in PostgreSQL would use up its connections."""
+    waited = 0.0
+    while True:
+        now = plane.clock()
+        outcome = await attempt(now)
+        if outcome.verdict != "locked":
+            return now, outcome
+        if waited >= _PATIENCE_SECONDS:
+            raise refuse("refresh_conflict")
+        pause = _SHORTEST_PAUSE_SECONDS + _PAUSE_SPREAD_SECONDS * plane.entropy(1)[0] / 255
+        await asyncio.sleep(pause)
+        waited += pause
+
+
+def _granted(plane: AuthPlane, outcome: RefreshOutcome, now: datetime) -> Granted:
+    if outcome.verdict == "invalid_client":
+        raise OAuthRefusal(
+            "invalid_client", "This session belongs to an OAuth client, which has to refresh it"
+        )
+    if outcome.verdict != "ok":
+        raise refuse(outcome.verdict)
+    user, session = outcome.user, outcome.session
+    if user is None or session is None:
+        raise refuse("refresh_no_session")
+    reused = bool(outcome.cause)
+    if outcome.token is not None:
+        token, prefix = outcome.token, outcome.token[:_PREFIX]
+    else:
+        counter = outcome.counter or 0
+        token, prefix = (
+            refresh_tokens.signed_text(session.id, counter, outcome.hmac_key or ""),
+            None,
+        )
+    facts = RefreshFacts(
+        rotated=not reused,
+        reused=reused,
+        cause=outcome.cause,
+        prefix=prefix,
+        counter=outcome.counter,
+    )
+    return grant(plane, user, session, (token, facts), now)

@@ -1,0 +1,149 @@
+"""Signing up: with an e-mail address, a phone number, or as nobody in particular."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from keyturn.accounts import passwords
+from keyturn.accounts.errors import AuthError, refuse
+from keyturn.accounts.identifiers import (
+    email_address,
+    phone_number,
+    require_storable,
+    require_storable_json,
+    uuid4_from,
+)
+from keyturn.accounts.settings import AuthSettings
+from keyturn.flows.issue import first_token, grant, new_session
+from keyturn.flows.plane import AuthPlane, Granted
+from keyturn.flows.ports.accounts import ClientInfo, Credentials, NewUser
+
+_ANONYMOUS = "anonymous"
+
+
+@dataclass(frozen=True, slots=True)
+class SignUp:
+    """``POST /signup``; ``aud`` None means the configured audience."""
+
+    email: str = ""
+    phone: str = ""
+    password: str = field(default="", repr=False)
+    data: Mapping[str, object] | None = None
+    code_challenge: str = ""
+    aud: str | None = None
+
+
+async def sign_up(plane: AuthPlane, request: SignUp, client: ClientInfo) -> Granted:
+    """Create an account and sign it in.
+
+    Without autoconfirm GoTrue would answer with an unconfirmed user and send a mail or an SMS.
+    This version cannot send, so it refuses (``no_mailer``, ``no_sms``) before it looks anything
+    up: the answer is the same for known and unknown addresses.
+    Raises ``AuthError`` rows of sign-up, ``WeakPassword``, ``DatabaseRefused``.
+    """
+    if not request.email and not request.phone:
+        return await _anonymously(plane, request, client)
+    if plane.settings.disable_signup:
+        raise refuse("signup_disabled")
+    _check_shape(request, plane.settings)
+    email, phone = _identifiers(request, plane.settings)
+    aud = request.aud or plane.settings.jwt_aud
+    known = await _find(plane, email, phone, aud)
+    if known is not None:
+        # GoTrue signs the caller in to an unconfirmed account here, whatever the password: whoever
+        # guesses the address of an account that an administrator prepared would own it.
+        raise refuse("user_already_exists")
+    return await _create(plane, request, email, phone, client)
+
+
+def _check_shape(request: SignUp, settings: AuthSettings) -> None:
+    if not request.password:
+        raise refuse("signup_needs_password")
+    passwords.require_strong(request.password, settings)
+    if request.email and request.phone:
+        raise refuse("signup_email_or_phone")
+    if request.phone and request.code_challenge:
+        raise refuse("phone_pkce")
+    require_storable_json(request.data)
+
+
+def _identifiers(request: SignUp, settings: AuthSettings) -> tuple[str, str]:
+    """Return the normalised address and number, one of them empty."""
+    if request.email:
+        if not settings.external_email_enabled:
+            raise refuse("email_signups_disabled")
+        email = email_address(request.email)
+        if not settings.mailer_autoconfirm:
+            raise refuse("no_mailer")
+        return email, ""
+    if not settings.external_phone_enabled:
+        raise refuse("phone_signups_disabled")
+    phone = phone_number(request.phone)
+    if not settings.sms_autoconfirm:
+        raise refuse("no_sms")
+    return "", phone
+
+
+async def _find(plane: AuthPlane, email: str, phone: str, aud: str) -> Credentials | None:
+    require_storable(aud)
+    if email:
+        return await plane.accounts.find_by_email(email, aud)
+    return await plane.accounts.find_by_phone(phone, aud)
+
+
+async def _create(
+    plane: AuthPlane, request: SignUp, email: str, phone: str, client: ClientInfo
+) -> Granted:
+    user_id = uuid4_from(plane.entropy(16))
+    provider = "email" if email else "phone"
+    proven = {"sub": user_id, "email_verified": False, "phone_verified": False}
+    proven |= {"email": email} if email else {"phone": phone}
+    data = {**(request.data or {}), **proven}
+    new = NewUser(
+        id=user_id,
+        aud=request.aud or plane.settings.jwt_aud,
+        role=plane.settings.default_group,
+        email=email,
+        phone=phone,
+        password_hash=await plane.hasher.hash(request.password),
+        user_metadata=data,
+        app_metadata={"provider": provider, "providers": [provider]},
+        identity_data=data,
+        confirm_email=bool(email),
+        confirm_phone=bool(phone),
+    )
+    try:
+        return await _enter(plane, new, "password", provider, client)
+    except AuthError as refused:
+        # Somebody registered the same address between our look and our insert.
+        if refused.error_code in {"email_exists", "phone_exists"}:
+            raise refuse("user_already_exists") from None
+        raise
+
+
+async def _anonymously(plane: AuthPlane, request: SignUp, client: ClientInfo) -> Granted:
+    if not plane.settings.anonymous_users_enabled:
+        raise refuse("anonymous_disabled")
+    if plane.settings.disable_signup:
+        raise refuse("signup_disabled")
+    require_storable_json(request.data)
+    new = NewUser(
+        id=uuid4_from(plane.entropy(16)),
+        aud=request.aud or plane.settings.jwt_aud,
+        role=plane.settings.default_group,
+        user_metadata=dict(request.data or {}),
+        is_anonymous=True,
+    )
+    require_storable(new.aud)
+    return await _enter(plane, new, _ANONYMOUS, _ANONYMOUS, client)
+
+
+async def _enter(
+    plane: AuthPlane, new: NewUser, method: str, provider: str, client: ClientInfo
+) -> Granted:
+    session = new_session(plane, method, provider)
+    now = plane.clock()
+    audit = plane.settings.audit_log_postgres
+    opened = await plane.accounts.sign_up(new, session, client, now, audit=audit)
+    return grant(plane, opened.user, opened.session, first_token(session), now)

@@ -1,0 +1,155 @@
+"""What users do with their own account: look at it and change it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+
+from keyturn.accounts import passwords
+from keyturn.accounts.errors import refuse
+from keyturn.accounts.identifiers import email_address, phone_number, require_storable_json
+from keyturn.accounts.settings import AuthSettings
+from keyturn.accounts.user import User
+from keyturn.flows.callers import audience, authenticate, authenticate_admin, claims_of
+from keyturn.flows.plane import AuthPlane, Caller
+from keyturn.flows.ports.accounts import Actor, ClientInfo, UserChange
+
+__all__ = [
+    "UserUpdate",
+    "audience",
+    "authenticate",
+    "authenticate_admin",
+    "claims_of",
+    "get",
+    "update",
+]
+
+_RECENT_SIGN_IN = timedelta(hours=24)
+_RECOVERY = "recovery"
+
+
+@dataclass(frozen=True, slots=True)
+class UserUpdate:
+    """``PUT /user``; a None member was not sent."""
+
+    email: str = ""
+    phone: str = ""
+    password: str | None = field(default=None, repr=False)
+    current_password: str | None = field(default=None, repr=False)
+    nonce: str = field(default="", repr=False)
+    data: Mapping[str, object] | None = None
+    app_metadata: Mapping[str, object] | None = None
+
+
+def get(plane: AuthPlane, caller: Caller, aud_header: str | None = None) -> User:
+    """Return the caller's account; raises ``wrong_audience`` as GoTrue does."""
+    claimed = caller.claims.get("aud")
+    first = claimed[0] if isinstance(claimed, list) and claimed else claimed
+    if first != audience(plane, aud_header, caller.claims):
+        raise refuse("wrong_audience")
+    return caller.user
+
+
+async def update(plane: AuthPlane, caller: Caller, request: UserUpdate, client: ClientInfo) -> User:
+    """Change the caller's account and return it; one write in one transaction.
+
+    Metadata is merged, null removes a member. A new password signs the other sessions out. A new
+    e-mail address or phone number is applied at once where GoTrue would (anonymous users under
+    autoconfirm; phones under SMS autoconfirm); elsewhere GoTrue sends a confirmation, which this
+    version cannot, and says so. Raises the rows of ``PUT /user``.
+    """
+    request = _normalised(request, plane.settings)
+    _check_rights(caller, request, plane.settings)
+    change = _contact_change(caller.user, request, plane.settings)
+    if request.password is not None:
+        await _check_password(plane, caller, request)
+        new_hash = await plane.hasher.hash(request.password) if request.password else ""
+        session_id = caller.session.id if caller.session else None
+        change = replace(change, password_hash=new_hash, keep_session=session_id)
+    change = replace(change, user_metadata=request.data, app_metadata=request.app_metadata)
+    return await plane.accounts.update_user(
+        caller.user.id,
+        change,
+        actor_of(caller.user),
+        client,
+        plane.clock(),
+        audit=plane.settings.audit_log_postgres,
+    )
+
+
+def actor_of(user: User) -> Actor:
+    """Return how ``user`` appears in the audit log: the phone number wins over the address."""
+    return Actor(id=user.id, username=user.phone or user.email, via_sso=user.is_sso_user)
+
+
+def _normalised(request: UserUpdate, settings: AuthSettings) -> UserUpdate:
+    require_storable_json(request.data)
+    require_storable_json(request.app_metadata)
+    if request.password is not None:
+        passwords.require_strong(request.password, settings)
+    email = email_address(request.email) if request.email else ""
+    phone = phone_number(request.phone) if request.phone else ""
+    return replace(request, email=email, phone=phone)
+
+
+def _check_rights(caller: Caller, request: UserUpdate, settings: AuthSettings) -> None:
+    user = caller.user
+    if request.app_metadata is not None and user.role not in settings.admin_roles:
+        raise refuse("app_metadata_admin_only")
+    contact = (request.email and request.email != user.email) or (
+        request.phone and request.phone != user.phone
+    )
+    level = caller.session.aal if caller.session else "aal1"
+    if (request.password or contact) and user.has_verified_factor() and level != "aal2":
+        raise refuse("insufficient_aal")
+    if user.is_anonymous and request.password and not (request.email or request.phone):
+        raise refuse("anonymous_password")
+    if user.is_sso_user and (request.password or contact or request.nonce):
+        raise refuse("sso_managed")
+
+
+def _contact_change(user: User, request: UserUpdate, settings: AuthSettings) -> UserChange:
+    """Return the part about address and number, or raise ``no_mailer``/``no_sms``."""
+    email = request.email if request.email != user.email else ""
+    phone = request.phone if request.phone != user.phone else ""
+    if email and not (user.is_anonymous and settings.mailer_autoconfirm):
+        raise refuse("no_mailer")
+    if phone and not settings.sms_autoconfirm:
+        raise refuse("no_sms")
+    return UserChange(
+        email=email or None,
+        phone=phone or None,
+        confirm_email=bool(email),
+        confirm_phone=bool(phone),
+        became_permanent=user.is_anonymous and bool(email or phone),
+    )
+
+
+async def _check_password(plane: AuthPlane, caller: Caller, request: UserUpdate) -> None:
+    """Apply the rules about who may set a new password."""
+    settings, session = plane.settings, caller.session
+    if settings.password_needs_reauthentication:
+        recent = session and plane.clock() <= session.created_at + _RECENT_SIGN_IN
+        if not recent:
+            # GET /reauthenticate would mail a nonce; without mail there is none to be right.
+            raise refuse(
+                "reauthentication_not_valid" if request.nonce else "reauthentication_needed"
+            )
+    known = await plane.accounts.credentials(caller.user.id)
+    stored = known.password_hash if known else None
+    if not stored:
+        return
+    recovering = session and any(entry.method == _RECOVERY for entry in session.amr)
+    if settings.password_needs_current and not recovering:
+        await _check_current(plane, request.current_password, stored)
+    if await plane.hasher.verify(request.password or "", stored):
+        raise refuse("same_password")
+
+
+async def _check_current(plane: AuthPlane, given: str | None, stored: str) -> None:
+    if not given:
+        raise refuse("current_password_required")
+    passwords.require_length(given)
+    if not await plane.hasher.verify(given, stored):
+        raise refuse("current_password_invalid")
