@@ -1,6 +1,6 @@
 -- The key ring. Private halves are AES-256-GCM envelopes made outside the database.
 create table keyturn.ring (
-    only boolean primary key default true check (only),
+    singleton boolean primary key default true check (singleton),
     version bigint not null default 0 check (version >= 0),
     token_life integer not null default 0 check (token_life >= 0),
     changed_at timestamptz not null default now()
@@ -84,11 +84,11 @@ create function keyturn.apply_ring_change(
 ) returns bigint
 language plpgsql set search_path = '' as $$
 declare
-    current bigint;
+    found_version bigint;
     step jsonb;
 begin
-    select r.version into current from keyturn.ring r for update;
-    if current is distinct from expected then
+    select r.version into found_version from keyturn.ring r for update;
+    if found_version is distinct from expected then
         return null;
     end if;
     for step in select s.value from jsonb_array_elements(steps) with ordinality s order by s.ordinality
