@@ -182,7 +182,7 @@ def test_a_standby_key_waits_before_it_signs(stack_for_waits: Stack) -> None:
     assert done.returncode == 75, done.stdout + done.stderr
     error = json.loads(done.stdout or done.stderr)
     assert error["code"] == "wait_not_over"
-    assert error["until_unix"] > 0
+    assert error["until"] > 0
 
 
 @pytest.fixture

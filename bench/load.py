@@ -1,0 +1,133 @@
+"""A closed-loop HTTP load: each connection sends its next request when the answer is complete.
+
+Small on purpose (uvloop, httptools, one pre-built request per turn), so that the client takes as
+little as possible of the cores that it shares with what it measures.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Protocol, cast
+
+import httptools
+import uvloop
+
+
+class Script(Protocol):
+    """What one connection says: the next request, given the body of the last answer."""
+
+    def next(self, body: bytes | None, /) -> bytes:
+        """Return the bytes of the next request; ``body`` is None on the first turn."""
+
+
+class Repeat:
+    """The same request again and again."""
+
+    def __init__(self, request: bytes) -> None:
+        self._request = request
+
+    def next(self, _body: bytes | None) -> bytes:
+        """Return the one request."""
+        return self._request
+
+
+def request(method: str, path: str, headers: dict[str, str], body: bytes = b"") -> bytes:
+    """The bytes of one HTTP/1.1 request."""
+    lines = [f"{method} {path} HTTP/1.1", "host: 127.0.0.1"]
+    lines += [f"{name}: {value}" for name, value in headers.items()]
+    if body:
+        lines += ["content-type: application/json", f"content-length: {len(body)}"]
+    return "\r\n".join(lines).encode() + b"\r\n\r\n" + body
+
+
+@dataclass
+class Result:
+    """Requests answered in ``seconds``, their latencies (seconds) and statuses."""
+
+    seconds: float
+    latencies: list[float] = field(default_factory=list)
+    statuses: Counter[int] = field(default_factory=Counter)
+
+    @property
+    def rate(self) -> float:
+        """Answers per second."""
+        return len(self.latencies) / self.seconds
+
+    def percentile(self, share: float) -> float:
+        """A latency in milliseconds."""
+        ordered = sorted(self.latencies)
+        return 1000 * ordered[min(len(ordered) - 1, int(len(ordered) * share))]
+
+    @property
+    def failed(self) -> int:
+        """Answers that were not 200."""
+        return sum(count for status, count in self.statuses.items() if status != 200)
+
+
+class _Connection(asyncio.Protocol):
+    def __init__(
+        self, script: Script, result: Result, until: float, done: asyncio.Future[None]
+    ) -> None:
+        self._script, self._result, self._until, self._done = script, result, until, done
+        self._parser = httptools.HttpResponseParser(self)
+        self._body = bytearray()
+        self._sent = 0.0
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast("asyncio.Transport", transport)
+        self._send(None)
+
+    def _send(self, body: bytes | None) -> None:
+        message = self._script.next(body)
+        self._sent = time.perf_counter()
+        self._transport.write(message)
+
+    def data_received(self, data: bytes) -> None:
+        self._parser.feed_data(data)
+
+    def on_body(self, data: bytes) -> None:
+        self._body += data
+
+    def on_message_complete(self) -> None:
+        now = time.perf_counter()
+        self._result.latencies.append(now - self._sent)
+        self._result.statuses[self._parser.get_status_code()] += 1
+        body, self._body = bytes(self._body), bytearray()
+        self._parser = httptools.HttpResponseParser(self)
+        if now < self._until:
+            self._send(body)
+        else:
+            self._transport.close()
+
+    def connection_lost(self, _error: Exception | None) -> None:
+        if not self._done.done():
+            self._done.set_result(None)
+
+
+def run(port: int, scripts: list[Script], seconds: float, *, warm_up: float = 0.5) -> Result:
+    """Drive one connection per script for ``seconds`` after a short warm-up."""
+
+    async def phase(duration: float) -> Result:
+        loop = asyncio.get_running_loop()
+        started = time.perf_counter()
+        result, until = Result(duration), started + duration
+        waits = []
+        for script in scripts:
+            done: asyncio.Future[None] = loop.create_future()
+            make = partial(_Connection, script, result, until, done)
+            await loop.create_connection(make, "127.0.0.1", port)
+            waits.append(done)
+        await asyncio.gather(*waits)
+        result.seconds = time.perf_counter() - started
+        return result
+
+    async def both() -> Result:
+        if warm_up:
+            await phase(warm_up)
+        return await phase(seconds)
+
+    return uvloop.run(both())
