@@ -6,8 +6,9 @@ leaves nothing behind. ``keyturn.migrations`` records name and checksum.
 
 A file may begin with directives:
 
-``-- skip-if: <SQL expression>``  true means: this database has it already; record it as present
+``-- skip-if: <SQL expression>``  true before anything runs: this database came with it; record it
 ``-- as: session``                run as the connected role, not as ``supabase_auth_admin``
+``-- needs: <text>``              what an administrator must do when the role's rights are too few
 
 Everything else runs as ``supabase_auth_admin``, who then owns it. ``search_path`` is empty but for
 ``pg_catalog``: migrations name their schemas.
@@ -35,7 +36,7 @@ from keyturn.adapters.postgres.queries import load
 PACKAGE = "keyturn.adapters.postgres"
 OWNER = "supabase_auth_admin"
 _ADVISORY_KEY = 0x6B657974_75726E00  # "keyturn"
-_DIRECTIVE = re.compile(r"^-- (skip-if|as): (.+)$", re.MULTILINE)
+_DIRECTIVE = re.compile(r"^-- (skip-if|as|needs): (.+)$", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -71,7 +72,7 @@ async def migrate(database: Pool) -> list[str]:
     """Apply what is missing and return the names of the migrations that were run, in order.
 
     Connect as ``postgres`` for an empty database; on a Supabase database ``supabase_auth_admin``
-    is enough once schema ``keyturn`` exists and is its own. Raises :class:`MigrationChanged`,
+    is enough when it may create schema ``keyturn`` or owns it. Raises :class:`MigrationChanged`,
     :class:`MigrationRefused` (saying what an administrator must run) and
     :class:`AuthSchemaTooOld`; in every case nothing was changed.
     """
@@ -80,12 +81,14 @@ async def migrate(database: Pool) -> list[str]:
         await held.raw.execute("set local search_path = pg_catalog")
         applied = await _applied(held)
         pending = _pending(applied)
-        ran = [each for each in pending if await _apply(held, each)]
+        missing = [each for each in pending if not await _is_there(held, each)]
+        for each in missing:
+            await _apply(held, each)
         await _check_auth_schema(held)
         await held.raw.executemany(
             load(PACKAGE, "record_migration"), [(each.name, each.checksum) for each in pending]
         )
-        return [each.name for each in ran]
+        return [each.name for each in missing]
 
 
 async def _applied(held: Held) -> dict[str, str]:
@@ -105,31 +108,26 @@ def _pending(applied: dict[str, str]) -> list[Migration]:
     return [each for each in migrations() if each.name not in applied]
 
 
-async def _apply(held: Held, migration: Migration) -> bool:
+async def _is_there(held: Held, migration: Migration) -> bool:
     condition = migration.directive("skip-if")
-    if condition and await held.raw.fetchval(f"select ({condition})"):
-        return False
+    return bool(condition) and bool(await held.raw.fetchval(f"select ({condition})"))
+
+
+async def _apply(held: Held, migration: Migration) -> None:
     try:
         if migration.directive("as") != "session":
             await held.raw.execute(f"set local role {OWNER}")
         await held.raw.execute(migration.sql)
         await held.raw.execute("reset role")
-    except asyncpg.InsufficientPrivilegeError as error:
-        raise _refused(migration, error) from error
+    except (asyncpg.InsufficientPrivilegeError, asyncpg.InvalidParameterValueError) as error:
+        raise MigrationRefused(
+            f"Migration {migration.name} may not run as the connected role: {error}.",
+            hint=migration.directive("needs")
+            or f"Connect as {OWNER}, or as the database's administrator.",
+        ) from error
     except asyncpg.PostgresError as error:
         error.add_note(f"in migration {migration.name}")
         raise
-    return True
-
-
-def _refused(migration: Migration, error: asyncpg.InsufficientPrivilegeError) -> MigrationRefused:
-    return MigrationRefused(
-        f"Migration {migration.name} may not run as the connected role: {error}.",
-        hint=(
-            "Connect as the database's administrator once, or let the administrator run: "
-            f"create schema if not exists keyturn authorization {OWNER};"
-        ),
-    )
 
 
 async def _check_auth_schema(held: Held) -> None:

@@ -1,6 +1,7 @@
 -- The roles of a Supabase database. Existing ones keep their attributes and passwords.
 -- as: session
--- skip-if: (select count(*) = 6 from pg_roles where rolname in ('anon', 'authenticated', 'service_role', 'authenticator', 'supabase_auth_admin', 'supabase_admin')) and pg_has_role('authenticator', 'anon', 'member') and pg_has_role('authenticator', 'authenticated', 'member') and pg_has_role('authenticator', 'service_role', 'member')
+-- needs: Connect as a superuser, or as a role with CREATEROLE and BYPASSRLS, to create the roles of a Supabase database.
+-- skip-if: (select count(*) = 7 from pg_roles where rolname in ('anon', 'authenticated', 'service_role', 'authenticator', 'supabase_auth_admin', 'supabase_admin', 'postgres')) and (select count(distinct roleid) = 3 from pg_auth_members where member::regrole::text = 'authenticator' and roleid::regrole::text in ('anon', 'authenticated', 'service_role'))
 
 do $roles$
 declare
@@ -14,7 +15,9 @@ begin
             ('authenticator', 'login noinherit'),
             ('supabase_auth_admin', 'login noinherit'),
             -- A superuser in Supabase's own image; here only a name that users' SQL may mention.
-            ('supabase_admin', 'nologin createdb createrole bypassrls')
+            ('supabase_admin', 'nologin createdb createrole bypassrls'),
+            -- GoTrue's own migrations grant to it; a managed server may call its administrator otherwise.
+            ('postgres', 'nologin')
         ) as roles (name, attributes)
     loop
         begin
@@ -24,6 +27,12 @@ begin
             when duplicate_object or unique_violation then null;
         end;
     end loop;
+    -- An administrator who is no superuser must be a member to make the owner's schemas.
+    if not (select rolsuper from pg_roles where rolname = current_user)
+        and current_user <> 'supabase_auth_admin'
+    then
+        execute format('grant supabase_auth_admin to %I', current_user);
+    end if;
 end
 $roles$;
 

@@ -1,5 +1,6 @@
 -- Schema auth is GoTrue's, schema keyturn is ours; supabase_auth_admin owns both.
 -- as: session
+-- needs: Let an administrator run: create schema keyturn authorization supabase_auth_admin; then connect as supabase_auth_admin.
 
 do $schemas$
 begin

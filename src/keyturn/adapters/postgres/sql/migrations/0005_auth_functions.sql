@@ -33,8 +33,3 @@ begin
     end if;
 end
 $functions$;
-
-comment on function auth.uid() is 'The id (sub) of the caller; null when there is none.';
-comment on function auth.role() is 'The role claim of the caller; null when there is none.';
-comment on function auth.email() is 'The e-mail claim of the caller; null when there is none.';
-comment on function auth.jwt() is 'All claims of the caller; null when there are none.';
