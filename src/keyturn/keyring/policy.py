@@ -62,6 +62,6 @@ class RingPolicy:
 
     def tokens_until(self, key: RingKey, stopped: datetime) -> datetime:
         """Return when the last token of ``key`` has expired, if it stops signing at ``stopped``."""
-        life = max(self.max_token_life, key.token_life)
+        life = max(self.max_token_life, key.token_life, GATEWAY_TOKEN_LIFE)
         keep = max(life + self.leeway, self.retention or 0)
         return stopped + timedelta(seconds=keep)
