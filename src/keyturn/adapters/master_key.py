@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import base64
 import binascii
+import contextlib
 import os
 import re
 import stat
-import tempfile
 from pathlib import Path
 from typing import Final
 
+from keyturn.adapters.new_file import create_new
 from keyturn.adapters.sealing import MASTER_KEY_BYTES
 from keyturn.errors import KeyturnError, RefusedUnsafe
 from keyturn.secret import Secret
@@ -105,22 +106,5 @@ def ensure_master_key_file(path: Path) -> tuple[Secret, ...]:
 
 
 def _create(path: Path) -> None:
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    try:
-        with os.fdopen(descriptor, "wb") as stream:
-            stream.write(base64.b64encode(os.urandom(MASTER_KEY_BYTES)) + b"\n")
-            stream.flush()
-            os.fchmod(stream.fileno(), 0o600)
-            os.fsync(stream.fileno())
-        try:
-            os.link(name, path)
-        except FileExistsError:
-            return
-    finally:
-        Path(name).unlink(missing_ok=True)
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+    with contextlib.suppress(FileExistsError):
+        create_new(path, base64.b64encode(os.urandom(MASTER_KEY_BYTES)) + b"\n")

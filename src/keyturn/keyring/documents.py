@@ -25,6 +25,7 @@ from keyturn.jose.keys import (
 from keyturn.jose.octets import SharedSecret
 from keyturn.keyring.errors import BrokenRing
 from keyturn.keyring.ring import KeyRing, RingKey
+from keyturn.keyring.states import KeyState
 from keyturn.secret import Secret
 
 
@@ -44,10 +45,14 @@ def verifier_jwks(ring: KeyRing) -> dict[str, object]:
 
 
 def gotrue_keys(ring: KeyRing) -> list[object]:
-    """``GOTRUE_JWT_KEYS``: an array in which exactly one key, the one in use, may ``sign``."""
+    """``GOTRUE_JWT_KEYS``: an array in which exactly one key, the one in use, may ``sign``.
+
+    A standby brings its private half but only verifies there, until its ``key_ops`` are changed.
+    """
     in_use = JsonLeaf(private_jwk(ring.signing_key))
-    others = [key.key for key in ring.keys if key.verifies and key is not ring.in_use]
-    return [in_use, *(_verify_only(key) for key in others if key is not None)]
+    standby = [JsonLeaf(private_jwk(_signer(key), key_ops=("verify",))) for key in ring.standby]
+    former = ring.in_state(KeyState.PREVIOUSLY_USED)
+    return [in_use, *standby, *(_verify_only(key.key) for key in former if key.key is not None)]
 
 
 def article_keys(ring: KeyRing) -> list[object]:
@@ -109,12 +114,12 @@ class KeyForm:
 
 
 RING_FORMS: Final[Mapping[str, RingForm]] = {
-    "jwks": RingForm(KeyRing.public_jwks, False, "public JWKS, as published"),
+    "public-jwks": RingForm(KeyRing.public_jwks, False, "public JWKS, as published"),
     "verifier-jwks": RingForm(
         verifier_jwks, True, "JWKS with shared secrets: PGRST_JWT_SECRET, JWT_JWKS, API_JWT_JWKS"
     ),
-    "gotrue-keys": RingForm(gotrue_keys, True, "array of private JWKs: GOTRUE_JWT_KEYS"),
-    "article-keys": RingForm(article_keys, True, "array of alg, key_id, private PEM: JWT_KEYS"),
+    "gotrue-jwt-keys": RingForm(gotrue_keys, True, "array of private JWKs: GOTRUE_JWT_KEYS"),
+    "article-jwt-keys": RingForm(article_keys, True, "array of alg, key_id, private PEM: JWT_KEYS"),
 }
 
 KEY_FORMS: Final[Mapping[str, KeyForm]] = {
