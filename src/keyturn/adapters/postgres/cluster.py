@@ -95,6 +95,7 @@ class EmbeddedPostgres:
         layout = settle(self.root, install, account, system.entropy, self._shared)
         self._passwords = load_passwords(self.root / "passwords.json", system.entropy)
         postmaster.stop_orphan(layout.data)
+        postmaster.release_stale(layout.data)
         initialise.create(layout, self._passwords, system.entropy)
         initialise.restrict(layout)
         self._port = _choose_port(self._wanted_port, self.root / "port")
@@ -169,12 +170,14 @@ class EmbeddedPostgres:
         return postmaster.running_pid(self.layout.data)
 
     async def start(self) -> None:
-        """Prepare, start the server as a child and wait until it is ready.
+        """Prepare, start the server as a child unless it runs, and wait until it is ready.
 
         A server killed a moment ago may still hold its shared memory: that is tried again until
         ``start_timeout``. Raises :class:`ClusterBroken`, with the end of the log.
         """
         await self.prepare()
+        if self._child is not None and self._child.poll() is None:
+            return  # poll() also reaps one that was killed: PostgreSQL takes a zombie for alive
         clock = asyncio.get_running_loop().time
         deadline = clock() + self._start_timeout
         log = self.root / "postgres.log"

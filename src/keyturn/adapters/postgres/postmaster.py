@@ -10,6 +10,8 @@ import time
 from pathlib import Path
 from threading import Event
 
+from keyturn.adapters.files import write_private
+
 _STOP_ORPHAN_SECONDS = 10.0
 
 
@@ -54,6 +56,23 @@ def stop_orphan(data: Path) -> None:
         pause.wait(0.05)
         if time.monotonic() > deadline:
             number = signal.SIGQUIT
+
+
+def release_stale(data: Path) -> None:
+    """Let a new server start although the file of a dead one names a process id that is in use.
+
+    After a reboot, or in a container, a small process id soon belongs to somebody else, and an
+    orphan that nobody reaps stays a zombie; PostgreSQL takes either for a running server. It does
+    not when the file names the parent of the new server, so this writes the caller's id there.
+    The rest of the file stays: it leads to the shared memory that the dead one's children may
+    still use. Only the holder of the lock may call this, after :func:`stop_orphan`.
+    """
+    lines = _lines(data)
+    if lines and running_pid(data) is None and sys.platform.startswith("linux"):
+        path = data / "postmaster.pid"
+        owner = path.stat()
+        write_private(path, "\n".join([str(os.getpid()), *lines[1:], ""]).encode())
+        os.chown(path, owner.st_uid, owner.st_gid, follow_symlinks=False)
 
 
 def _lines(data: Path) -> list[str]:
