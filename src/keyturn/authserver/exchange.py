@@ -49,6 +49,10 @@ class Exchange:
     max_body: int
     params: Mapping[str, str] = field(default_factory=dict)
     """Path parameters."""
+    route: str = "(unmatched)"
+    """The path of the endpoint as the table of routes writes it: logs and metrics show this."""
+    reply: Reply | None = None
+    """Where a cold route leaves its answer."""
     _query: dict[str, str] | None = None
 
     @property

@@ -14,6 +14,7 @@ from typing import ClassVar, Final
 
 import msgspec
 
+from keyturn.accounts.errors import AuthError, DatabaseRefused, OAuthRefusal, WeakPassword
 from keyturn.errors import Conflict, KeyturnError, Unreachable
 
 VERSION_HEADER: Final = b"x-supabase-api-version"
@@ -82,6 +83,10 @@ class Problem:
     """Why a password is weak: ``length``, ``characters``, ``pwned``."""
     retry_after: int | None = None
     """Seconds."""
+    oauth: bool = False
+    """Answered in the shape of RFC 6749 §5.2, whatever the version."""
+    raised: DatabaseRefused | None = None
+    """What the operator's own trigger said; the older shape shows it."""
 
 
 INTERNAL: Final = Problem(
@@ -103,6 +108,8 @@ def is_newer(header: str | None) -> bool:
 
 def problem_of(error: BaseException) -> Problem | None:
     """Return the wire form of an expected error; None for a defect of ours."""
+    if isinstance(error, AuthError):
+        return _of_auth_error(error)
     if isinstance(error, Refused):
         status, error_code = error.row
         return Problem(status, error_code, error.message)
@@ -115,22 +122,53 @@ def problem_of(error: BaseException) -> Problem | None:
     return None
 
 
+def _of_auth_error(error: AuthError) -> Problem:
+    return Problem(
+        _raised_status(error) if isinstance(error, DatabaseRefused) else error.status,
+        error.error_code,
+        error.message,
+        reasons=error.reasons if isinstance(error, WeakPassword) else None,
+        oauth=isinstance(error, OAuthRefusal),
+        raised=error if isinstance(error, DatabaseRefused) else None,
+    )
+
+
+def _raised_status(error: DatabaseRefused) -> int:
+    """Return the status that SQLSTATE ``PTxyz`` asks for, as PostgREST and GoTrue read it."""
+    wanted = error.sqlstate[2:]
+    if error.sqlstate.startswith("PT") and wanted.isdecimal() and 400 <= int(wanted) <= 599:
+        return int(wanted)
+    return error.status
+
+
 def body_of(problem: Problem, *, newer: bool, error_id: str) -> bytes:
     """Return the JSON body, members in GoTrue's order."""
-    body: dict[str, object]
-    if newer:
-        body = {"code": problem.error_code, "message": problem.message}
+    if problem.oauth:
+        content: dict[str, object] = {
+            "error": problem.error_code,
+            "error_description": problem.message,
+        }
+    elif newer:
+        content = {"code": problem.error_code, "message": problem.message}
+    elif problem.raised is not None and problem.raised.raised:
+        content = _raised(problem.raised)
     else:
-        body = {
+        content = {
             "code": problem.status,
             "error_code": problem.error_code,
             "msg": problem.message,
         }
         if problem.status >= 500:
-            body["error_id"] = error_id
+            content["error_id"] = error_id
     if problem.reasons is not None:
-        body["weak_password"] = {"reasons": problem.reasons}
-    return msgspec.json.encode(body)
+        content["weak_password"] = {"reasons": problem.reasons}
+    return msgspec.json.encode(content)
+
+
+def _raised(error: DatabaseRefused) -> dict[str, object]:
+    fields = {"hint": error.pg_hint, "detail": error.pg_detail}
+    said = {name: text for name, text in fields.items() if text}
+    return {"code": error.sqlstate, "message": error.raised, **said}
 
 
 def headers_of(problem: Problem, *, newer: bool) -> list[tuple[bytes, bytes]]:

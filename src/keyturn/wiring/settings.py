@@ -52,7 +52,6 @@ class ProcessSettings:
     metrics_port: int | None = None
     data_dir: str | None = None
     database_url: Secret | None = None
-    master_key: Secret | None = None
     legacy_secret: Secret | None = None
     jwt_keys: Secret | None = None
 

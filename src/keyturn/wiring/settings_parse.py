@@ -32,7 +32,7 @@ _UNITS: Final = {
     "m": Decimal(60_000_000),
     "h": Decimal(3_600_000_000),
 }
-_DURATION_PART: Final = re.compile(r"(\d+(?:\.\d*)?|\.\d+)(ns|us|µs|μs|ms|s|m|h)")
+_DURATION_PART: Final = re.compile(r"(\d+(?:\.\d*)?|\.\d+)(ns|us|µs|μs|ms|s|m|h)", re.ASCII)
 
 
 class BadValue(ValueError):
@@ -60,7 +60,7 @@ def boolean(value: str) -> bool:
 
 def integer(value: str) -> int:
     """Read a decimal integer that fits 64 bits."""
-    if not re.fullmatch(r"[+-]?\d{1,18}", value):
+    if not re.fullmatch(r"[+-]?[0-9]{1,18}", value):
         raise BadValue("expected a whole number")
     return int(value)
 

@@ -163,9 +163,10 @@ SECTIONS: Final[Mapping[str, tuple[Setting, ...]]] = {
             "KEYTURN_MASTER_KEY",
             read.secret,
             None,
-            "process.master_key",
-            "Seals private keys in the database; a comma list during its own rotation (the first "
-            "seals, all open). Default: `master.key` in `KEYTURN_DATA_DIR`.",
+            "",
+            "Seals private keys in the database: 32 random bytes in base64 or hex; a comma list "
+            "during its own rotation (the first seals, all open). A file must have mode 0600. "
+            "Default: `master.key` in `KEYTURN_DATA_DIR`, made by the first start.",
         ),
         _row(
             "KEYTURN_DATA_DIR",

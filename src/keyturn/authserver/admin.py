@@ -1,0 +1,120 @@
+"""``/admin/users``: for bearers of an admin role."""
+
+from __future__ import annotations
+
+from typing import Final
+from urllib.parse import urlencode
+
+import msgspec
+
+from keyturn.accounts.user import UserJson, user_json
+from keyturn.authserver import bodies
+from keyturn.authserver.exchange import JSON, Exchange, Header, Reply
+from keyturn.authserver.tokens import AUDIENCE, NO_STORE, client_of
+from keyturn.authserver.users import AUTHORIZATION, user_reply
+from keyturn.flows import admin_users
+from keyturn.flows.callers import authenticate_admin
+from keyturn.flows.plane import Admin, AuthPlane
+
+
+class ListingJson(msgspec.Struct):
+    """A page of accounts."""
+
+    users: list[UserJson]
+    aud: str
+
+
+_encode: Final = msgspec.json.Encoder().encode
+
+
+class AdminUsers:
+    """Answers ``/admin/users`` and ``/admin/users/{id}``."""
+
+    def __init__(self, plane: AuthPlane) -> None:
+        self._plane = plane
+
+    async def _admin(self, exchange: Exchange) -> Admin:
+        return await authenticate_admin(self._plane, exchange.header(AUTHORIZATION))
+
+    async def create(self, exchange: Exchange) -> Reply:
+        """``POST /admin/users``."""
+        admin = await self._admin(exchange)
+        request = _request(await bodies.read(exchange, bodies.AdminUserBody))
+        created = await admin_users.create(self._plane, admin, request, client_of(exchange))
+        return user_reply(created)
+
+    async def list(self, exchange: Exchange) -> Reply:
+        """``GET /admin/users?page&per_page&filter&sort``, with ``Link`` and ``X-Total-Count``."""
+        await self._admin(exchange)
+        query = admin_users.ListQuery(
+            page=exchange.query("page") or "",
+            per_page=exchange.query("per_page") or "",
+            matching=exchange.query("filter") or "",
+            sort=exchange.query("sort") or "",
+            aud=exchange.header(AUDIENCE),
+        )
+        found = await admin_users.list_users(self._plane, query)
+        body = _encode(ListingJson([user_json(user) for user in found.users], found.aud))
+        return Reply(200, body, [JSON, NO_STORE, *_paging(query, found)])
+
+    async def get(self, exchange: Exchange) -> Reply:
+        """``GET /admin/users/{id}``."""
+        await self._admin(exchange)
+        return user_reply(await admin_users.get(self._plane, exchange.params["user_id"]))
+
+    async def update(self, exchange: Exchange) -> Reply:
+        """``PUT /admin/users/{id}``."""
+        admin = await self._admin(exchange)
+        request = _request(await bodies.read(exchange, bodies.AdminUserBody))
+        user_id = exchange.params["user_id"]
+        client = client_of(exchange)
+        return user_reply(await admin_users.update(self._plane, admin, user_id, request, client))
+
+    async def delete(self, exchange: Exchange) -> Reply:
+        """``DELETE /admin/users/{id}``; the body is optional."""
+        admin = await self._admin(exchange)
+        raw = await exchange.body()
+        body = bodies.parse(raw, bodies.DeleteUserBody) if raw else bodies.DeleteUserBody()
+        await admin_users.delete(
+            self._plane,
+            admin,
+            exchange.params["user_id"],
+            client_of(exchange),
+            soft=bool(body.should_soft_delete),
+        )
+        return Reply(200, b"{}", (JSON,))
+
+
+def _request(body: bodies.AdminUserBody) -> admin_users.AdminUser:
+    return admin_users.AdminUser(
+        id=body.id or "",
+        aud=body.aud or "",
+        role=body.role or "",
+        email=body.email or "",
+        phone=body.phone or "",
+        password=body.password,
+        password_hash=body.password_hash or "",
+        email_confirm=bool(body.email_confirm),
+        phone_confirm=bool(body.phone_confirm),
+        user_metadata=body.user_metadata,
+        app_metadata=body.app_metadata,
+        ban_duration=body.ban_duration or "",
+    )
+
+
+def _paging(query: admin_users.ListQuery, found: admin_users.UserListing) -> list[Header]:
+    """Return ``X-Total-Count`` and RFC 8288 links with relative targets, as GoTrue gives them."""
+    pages = [("first", 1)] if found.page > 1 else []
+    if found.page > 1:
+        pages.append(("prev", min(found.page - 1, found.last_page)))
+    if found.page < found.last_page:
+        pages.append(("next", found.page + 1))
+    pages.append(("last", found.last_page))
+    links = ", ".join(f'<{_page_url(query, found, page)}>; rel="{rel}"' for rel, page in pages)
+    return [(b"x-total-count", b"%d" % found.total), (b"link", links.encode("ascii"))]
+
+
+def _page_url(query: admin_users.ListQuery, found: admin_users.UserListing, page: int) -> str:
+    values = {"page": page, "per_page": found.per_page}
+    kept = {"filter": query.matching, "sort": query.sort}
+    return "/admin/users?" + urlencode({**values, **{k: v for k, v in kept.items() if v}})

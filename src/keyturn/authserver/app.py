@@ -1,0 +1,155 @@
+"""The ASGI application: from a raw request to a reply, whatever happens in between.
+
+Order: identify, preflight, route, and then the error shapes. Nothing that a client sends may end
+in a 500; a defect of ours ends in one that says nothing and a log line that says where.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import time
+from collections.abc import Callable
+from typing import Final
+
+from keyturn.authserver.client_address import client_address
+from keyturn.authserver.cors import Cors
+from keyturn.authserver.exchange import Exchange, Receive, Reply, Scope, Send
+from keyturn.authserver.options import ServerOptions
+from keyturn.authserver.problems import (
+    INTERNAL,
+    VERSION_HEADER,
+    ClientGone,
+    Problem,
+    TimedOut,
+    body_of,
+    headers_of,
+    is_newer,
+    problem_of,
+)
+from keyturn.authserver.reporting import Log, Metrics, RequestLine, defect
+from keyturn.authserver.routes import Routes
+
+_REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._-]{1,128}", re.ASCII)
+
+
+class AuthApp:
+    """The Auth server as an ASGI application (HTTP only; it has no WebSocket)."""
+
+    def __init__(
+        self,
+        routes: Routes,
+        options: ServerOptions,
+        *,
+        log: Log,
+        metrics: Metrics | None,
+        new_id: Callable[[], str],
+    ) -> None:
+        """``new_id`` returns an unguessable request id."""
+        self._routes = routes
+        self._options = options
+        self._log = log
+        self._metrics = metrics
+        self._new_id = new_id
+        self._cors = Cors(options.cors_allowed_headers)
+        self._limit = options.max_request_duration.total_seconds()
+        header = options.request_id_header
+        self._id_header = header.lower().encode("latin-1", "replace") if header else None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        if scope["type"] != "http":
+            return
+        started = time.perf_counter()
+        exchange = self._exchange(scope, receive)
+        reply = await self._reply(exchange)
+        await _send(exchange, reply, send)
+        line = RequestLine(
+            exchange.request_id,
+            exchange.method,
+            exchange.route,
+            reply.status,
+            time.perf_counter() - started,
+            exchange.ip,
+            reply.error_code,
+        )
+        self._log.request(line)
+        if self._metrics is not None:
+            self._metrics.request(line)
+
+    def _exchange(self, scope: Scope, receive: Receive) -> Exchange:
+        forwarded, request_id = None, None
+        for name, value in scope["headers"]:
+            if name == b"x-forwarded-for":
+                text = value.decode("latin-1")
+                forwarded = text if forwarded is None else f"{forwarded},{text}"
+            elif name == self._id_header and request_id is None:
+                request_id = value.decode("latin-1")
+        if request_id is None or not _REQUEST_ID.fullmatch(request_id):
+            request_id = self._new_id()
+        peer = scope.get("client")
+        ip = client_address(peer[0] if peer else None, forwarded, self._options.trusted_proxies)
+        return Exchange(scope, receive, request_id, ip, self._options.max_body)
+
+    async def _reply(self, exchange: Exchange) -> Reply:
+        preflight = self._cors.preflight(exchange)
+        if preflight is not None:
+            return preflight
+        reply = Reply(500)
+        with _Failure() as failure:
+            async with asyncio.timeout(self._limit):
+                reply = await self._routes.answer(exchange)
+        if failure.error is not None:
+            reply = self._render(exchange, failure.error)
+        return Reply(
+            reply.status,
+            reply.body,
+            [*reply.headers, *self._cors.decorate(exchange)],
+            reply.error_code,
+        )
+
+    def _render(self, exchange: Exchange, error: Exception) -> Reply:
+        if isinstance(error, TimeoutError):
+            error = TimedOut()
+        problem = problem_of(error)
+        if problem is None or problem.status >= 500:
+            facts = {"request_id": exchange.request_id, "route": exchange.route, **defect(error)}
+            self._log.event("error", "the request could not be answered", facts)
+        return render(exchange, problem or INTERNAL, closing=isinstance(error, ClientGone))
+
+
+class _Failure:
+    """Keeps any exception of its block: every failure has an answer, and one place gives it."""
+
+    error: Exception | None = None
+
+    def __enter__(self) -> _Failure:
+        return self
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> bool:
+        if isinstance(error, Exception):
+            self.error = error
+            return True
+        return False
+
+
+def render(exchange: Exchange, problem: Problem, *, closing: bool = False) -> Reply:
+    """Return ``problem`` in the shape that the client's version of the API has.
+
+    ``closing``: the rest of the request will never be read, so the connection ends.
+    """
+    newer = is_newer(exchange.header(VERSION_HEADER))
+    headers = headers_of(problem, newer=newer)
+    if closing or problem.status == 413:
+        headers.append((b"connection", b"close"))
+    body = body_of(problem, newer=newer, error_id=exchange.request_id)
+    return Reply(problem.status, body, headers, problem.error_code)
+
+
+async def _send(exchange: Exchange, reply: Reply, send: Send) -> None:
+    headers = list(reply.headers)
+    if reply.status not in (204, 304):
+        headers.append((b"content-length", str(len(reply.body)).encode()))
+    await send({"type": "http.response.start", "status": reply.status, "headers": headers})
+    body = b"" if exchange.method == "HEAD" else reply.body
+    await send({"type": "http.response.body", "body": body})

@@ -1,0 +1,99 @@
+"""Request bodies as typed values.
+
+As in Go, ``null`` and an absent member are the same, unknown members are ignored, and nothing is
+converted: a number is not a string.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any, TypeVar
+
+import msgspec
+
+from keyturn.authserver.exchange import Exchange
+from keyturn.authserver.problems import BadJson
+
+Body = TypeVar("Body", bound=msgspec.Struct)
+Metadata = dict[str, Any]
+
+
+class SignUpBody(msgspec.Struct):
+    """``POST /signup``."""
+
+    email: str | None = None
+    phone: str | None = None
+    password: str | None = None
+    data: Metadata | None = None
+    code_challenge: str | None = None
+
+
+class PasswordBody(msgspec.Struct):
+    """``POST /token?grant_type=password``."""
+
+    email: str | None = None
+    phone: str | None = None
+    password: str | None = None
+
+
+class RefreshBody(msgspec.Struct):
+    """``POST /token?grant_type=refresh_token``."""
+
+    refresh_token: str | None = None
+
+
+class UserBody(msgspec.Struct):
+    """``PUT /user``."""
+
+    email: str | None = None
+    phone: str | None = None
+    password: str | None = None
+    current_password: str | None = None
+    nonce: str | None = None
+    data: Metadata | None = None
+    app_metadata: Metadata | None = None
+
+
+class AdminUserBody(msgspec.Struct):
+    """``POST /admin/users`` and ``PUT /admin/users/{id}``."""
+
+    id: str | None = None
+    aud: str | None = None
+    role: str | None = None
+    email: str | None = None
+    phone: str | None = None
+    password: str | None = None
+    password_hash: str | None = None
+    email_confirm: bool | None = None
+    phone_confirm: bool | None = None
+    user_metadata: Metadata | None = None
+    app_metadata: Metadata | None = None
+    ban_duration: str | None = None
+
+
+class DeleteUserBody(msgspec.Struct):
+    """``DELETE /admin/users/{id}``; the body may be missing."""
+
+    should_soft_delete: bool | None = None
+
+
+async def read(exchange: Exchange, kind: type[Body]) -> Body:
+    """Return the body of ``exchange`` as ``kind``; raises ``BadJson`` and ``BodyTooLarge``."""
+    return parse(await exchange.body(), kind)
+
+
+def parse(raw: bytes, kind: type[Body]) -> Body:
+    """Return ``raw`` as ``kind``; raises :class:`BadJson` with the reason."""
+    try:
+        parsed: Body = _decoder(kind).decode(raw)
+        return parsed
+    except (msgspec.DecodeError, UnicodeDecodeError) as wrong:
+        reason = str(wrong) if isinstance(wrong, msgspec.DecodeError) else "invalid UTF-8"
+    except RecursionError:
+        reason = "nested too deeply"
+    raise BadJson(f"Could not parse request body as JSON: {reason}")
+
+
+@lru_cache
+def _decoder(kind: type[Body]) -> msgspec.json.Decoder[Body]:
+    return msgspec.json.Decoder(kind)

@@ -1,0 +1,61 @@
+"""The table of everything that this server answers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from keyturn.authserver.about import About
+from keyturn.authserver.absent import ABSENT, Absent
+from keyturn.authserver.admin import AdminUsers
+from keyturn.authserver.exchange import Exchange, Handler, Reply
+from keyturn.authserver.health import Health
+from keyturn.authserver.published import DISCOVERY_PATH, JWKS_PATH, Published
+from keyturn.authserver.reporting import Metrics
+from keyturn.authserver.routes import Endpoint, Routes
+from keyturn.authserver.tokens import Tokens
+from keyturn.authserver.users import Users
+from keyturn.flows.plane import AuthPlane
+
+
+def auth_routes(
+    plane: AuthPlane, published: Published, health: Health, metrics: Metrics | None
+) -> Routes:
+    """Return the routes of the Auth server."""
+    tokens, users, admin = Tokens(plane, metrics), Users(plane), AdminUsers(plane)
+    about = About(plane.settings)
+    one_user = "/admin/users/{user_id}"
+    return Routes(
+        [
+            Endpoint("POST", "/token", tokens.token, hot=True),
+            Endpoint("GET", "/user", users.get, hot=True),
+            Endpoint("GET", JWKS_PATH, published.jwks, hot=True, head=True),
+            Endpoint("GET", "/health", health.about, hot=True, head=True),
+            Endpoint("GET", "/health/live", health.live, hot=True, head=True),
+            Endpoint("GET", "/health/ready", health.ready, hot=True, head=True),
+            Endpoint("GET", DISCOVERY_PATH, published.discovery, head=True),
+            Endpoint("GET", "/settings", about.settings, head=True),
+            Endpoint("POST", "/signup", users.sign_up),
+            Endpoint("PUT", "/user", users.update),
+            Endpoint("POST", "/logout", users.sign_out),
+            Endpoint("POST", "/admin/users", admin.create),
+            Endpoint("GET", "/admin/users", admin.list),
+            Endpoint("GET", one_user, admin.get),
+            Endpoint("PUT", one_user, admin.update),
+            Endpoint("DELETE", one_user, admin.delete),
+            *_absent(),
+        ]
+    )
+
+
+def _absent() -> Iterator[Endpoint]:
+    for row in ABSENT:
+        for method in row.methods:
+            yield Endpoint(method, row.path, _refusing(row))
+
+
+def _refusing(row: Absent) -> Handler:
+    async def refuse(exchange: Exchange) -> Reply:
+        del exchange
+        raise row.refusal()
+
+    return refuse

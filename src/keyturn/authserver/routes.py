@@ -1,0 +1,110 @@
+"""Which path and method is answered by whom: one table, two ways through it.
+
+Hot endpoints are found by one dictionary lookup; everything else goes through Starlette's router,
+which also knows what is wrong about a path (404) or a method (405).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from starlette.exceptions import HTTPException
+from starlette.routing import Route, Router
+
+from keyturn.authserver.exchange import Exchange, Handler, Receive, Reply, Scope, Send
+
+EXCHANGE: Final = "keyturn.exchange"
+_NO_PAGE: Final = Reply(
+    404,
+    b"404 page not found\n",
+    ((b"content-type", b"text/plain; charset=utf-8"), (b"x-content-type-options", b"nosniff")),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """One method of one path (Starlette syntax); ``hot`` ones have no parameters."""
+
+    method: str
+    path: str
+    handler: Handler
+    hot: bool = False
+    head: bool = False
+    """A GET that answers HEAD as well."""
+
+
+class _Cold:
+    """The ASGI end of a cold route: it leaves its reply in the exchange."""
+
+    def __init__(self, path: str, handlers: Mapping[str, Handler]) -> None:
+        self.path = path
+        self.handlers = handlers
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        del receive, send
+        exchange: Exchange = scope[EXCHANGE]
+        exchange.route = self.path
+        handler = self.handlers.get(scope["method"])
+        if handler is None:
+            raise HTTPException(405, headers={"Allow": ", ".join(sorted(self.handlers))})
+        exchange.params = scope["path_params"]
+        exchange.reply = await handler(exchange)
+
+
+class Routes:
+    """Finds the handler of an exchange and runs it."""
+
+    def __init__(self, endpoints: Iterable[Endpoint]) -> None:
+        by_path: dict[str, dict[str, Handler]] = {}
+        self._hot: dict[tuple[str, str], Handler] = {}
+        for endpoint in endpoints:
+            for method in (endpoint.method, "HEAD") if endpoint.head else (endpoint.method,):
+                by_path.setdefault(endpoint.path, {})[method] = endpoint.handler
+                if endpoint.hot:
+                    self._hot[method, endpoint.path] = endpoint.handler
+        self._router = Router(
+            [
+                Route(path, _Cold(path, handlers), methods=list(handlers))
+                for path, handlers in by_path.items()
+            ],
+            redirect_slashes=False,
+        )
+
+    async def answer(self, exchange: Exchange) -> Reply:
+        """Return the reply; errors of the handler pass through."""
+        scope = exchange.scope
+        handler = self._hot.get((scope["method"], scope["path"]))
+        if handler is not None:
+            exchange.route = scope["path"]
+            return await handler(exchange)
+        try:
+            await self._router(self._cold_scope(exchange), exchange.receive, _unused)
+        except HTTPException as refused:
+            return _refusal(refused)
+        return exchange.reply or _NO_PAGE
+
+    def _cold_scope(self, exchange: Exchange) -> Scope:
+        """Return a scope for Starlette: no slash at the end, and our exchange in it.
+
+        ``app`` in a scope makes the router raise instead of answering in its own words.
+        """
+        path = exchange.scope["path"]
+        return {
+            **exchange.scope,
+            "path": path[:-1] if len(path) > 1 and path.endswith("/") else path,
+            "app": self,
+            EXCHANGE: exchange,
+        }
+
+
+def _refusal(refused: HTTPException) -> Reply:
+    if refused.status_code == 405:
+        allow = (refused.headers or {}).get("Allow", "")
+        return Reply(405, b"", ((b"allow", allow.encode("latin-1")),))
+    return _NO_PAGE
+
+
+async def _unused(message: object) -> None:
+    raise AssertionError(f"a cold route answered by itself: {message!r:.60}")

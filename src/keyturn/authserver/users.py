@@ -1,0 +1,72 @@
+"""What users do: sign up, look at their account, change it, sign out."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import msgspec
+
+from keyturn.accounts.user import User, user_json
+from keyturn.authserver import bodies
+from keyturn.authserver.exchange import JSON, Exchange, Reply
+from keyturn.authserver.tokens import AUDIENCE, NO_STORE, client_of, granted_reply
+from keyturn.flows import sign_out, sign_up
+from keyturn.flows import user as user_flow
+from keyturn.flows.plane import AuthPlane
+
+AUTHORIZATION: Final = b"authorization"
+_encode: Final = msgspec.json.Encoder().encode
+
+
+def user_reply(user: User) -> Reply:
+    """Return an account as the body of a response."""
+    return Reply(200, _encode(user_json(user)), (JSON, NO_STORE))
+
+
+class Users:
+    """Answers ``/signup``, ``/user`` and ``/logout``."""
+
+    def __init__(self, plane: AuthPlane) -> None:
+        self._plane = plane
+
+    async def sign_up(self, exchange: Exchange) -> Reply:
+        """``POST /signup``: an account and its first session."""
+        body = await bodies.read(exchange, bodies.SignUpBody)
+        request = sign_up.SignUp(
+            email=body.email or "",
+            phone=body.phone or "",
+            password=body.password or "",
+            data=body.data,
+            code_challenge=body.code_challenge or "",
+            aud=exchange.header(AUDIENCE),
+        )
+        return granted_reply(await sign_up.sign_up(self._plane, request, client_of(exchange)))
+
+    async def get(self, exchange: Exchange) -> Reply:
+        """``GET /user``: the caller's account."""
+        caller = await user_flow.authenticate(self._plane, exchange.header(AUTHORIZATION))
+        return user_reply(user_flow.get(self._plane, caller, exchange.header(AUDIENCE)))
+
+    async def update(self, exchange: Exchange) -> Reply:
+        """``PUT /user``: change the caller's account."""
+        caller = await user_flow.authenticate(self._plane, exchange.header(AUTHORIZATION))
+        user_flow.get(self._plane, caller, exchange.header(AUDIENCE))
+        body = await bodies.read(exchange, bodies.UserBody)
+        request = user_flow.UserUpdate(
+            email=body.email or "",
+            phone=body.phone or "",
+            password=body.password,
+            current_password=body.current_password,
+            nonce=body.nonce or "",
+            data=body.data,
+            app_metadata=body.app_metadata,
+        )
+        changed = await user_flow.update(self._plane, caller, request, client_of(exchange))
+        return user_reply(changed)
+
+    async def sign_out(self, exchange: Exchange) -> Reply:
+        """``POST /logout?scope=global|local|others``: delete sessions."""
+        caller = await user_flow.authenticate(self._plane, exchange.header(AUTHORIZATION))
+        scope = exchange.query("scope") or ""
+        await sign_out.sign_out(self._plane, caller, scope, client_of(exchange))
+        return Reply(204, headers=())
