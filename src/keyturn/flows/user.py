@@ -122,7 +122,6 @@ def _contact_change(user: User, request: UserUpdate, settings: AuthSettings) -> 
         phone=phone or None,
         confirm_email=bool(email),
         confirm_phone=bool(phone),
-        became_permanent=user.is_anonymous and bool(email or phone),
     )
 
 

@@ -52,7 +52,7 @@ class NewUser:
     """An account to create; ``email`` and ``phone`` are normalised, empty when absent.
 
     ``role`` may be empty. Identities follow from ``email`` and ``phone``; ``identity_data`` is
-    merged under the members that GoTrue puts there itself. ``ban_seconds`` 0 means not banned.
+    merged under the members that GoTrue puts there itself.
     """
 
     id: str
@@ -85,10 +85,8 @@ class UserChange:
     user_metadata: Mapping[str, object] | None = None
     app_metadata: Mapping[str, object] | None = None
     role: str | None = None
-    aud: str | None = None
     confirm_email: bool = False
     confirm_phone: bool = False
-    became_permanent: bool = False
     banned_until: datetime | None = None
     lift_ban: bool = False
 

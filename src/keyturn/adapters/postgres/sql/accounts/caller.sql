@@ -1,0 +1,9 @@
+-- $1 user id, $2 session id or null; no row: no such user
+select
+    a as who,
+    case when s.id is not null
+         then (s.id::text, s.created_at, keyturn.amr_of(s.id), s.oauth_client_id::text, s.scopes)
+              ::keyturn.session_facts
+    end as opened
+from keyturn.account_of($1) a
+left join auth.sessions s on s.id = $2 and s.user_id = $1
