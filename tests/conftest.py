@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 import itertools
-from collections.abc import Coroutine, Iterator
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,7 @@ from keyturn.secret import Secret
 from keyturn.secret_access import reveal
 
 TEMPLATE = "keyturn_template"
+Eventually = Callable[[Callable[[], Awaitable[bool] | bool]], Awaitable[None]]
 _numbers = itertools.count(1)
 
 
@@ -135,3 +136,20 @@ def database(postgres: EmbeddedPostgres) -> Iterator[Database]:
     yield database
     _alive.remove(database)
     asyncio.run(as_superuser(postgres, f"drop database {name} with (force)"))
+
+
+@pytest.fixture
+def eventually() -> Eventually:
+    """``await eventually(check)``: until ``check()`` is true, for ten seconds at most."""
+
+    async def wait(check: Callable[[], Awaitable[bool] | bool]) -> None:
+        clock = asyncio.get_running_loop().time
+        deadline = clock() + 10
+        while clock() < deadline:
+            answer = check()
+            if answer if isinstance(answer, bool) else await answer:
+                return
+            await asyncio.sleep(0.01)
+        raise AssertionError("it did not happen within ten seconds")
+
+    return wait

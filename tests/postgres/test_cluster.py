@@ -12,7 +12,7 @@ import sys
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import asyncpg
 import msgspec
@@ -25,6 +25,9 @@ from keyturn.adapters.postgres.install import find_install, readable_copy
 from keyturn.adapters.postgres.layout import Account, unprivileged
 from keyturn.adapters.postgres.postmaster import running_pid
 from keyturn.secret_access import reveal
+
+if TYPE_CHECKING:
+    from tests.conftest import Eventually
 
 
 @pytest.fixture
@@ -79,14 +82,6 @@ def cluster_file(cluster: EmbeddedPostgres) -> Path:
         else cluster.root
     )
     return home / "data" / "postmaster.pid"
-
-
-async def until_ready(cluster: EmbeddedPostgres) -> None:
-    for _ in range(500):
-        if await cluster.ready():
-            return
-        await asyncio.sleep(0.01)
-    raise AssertionError("not ready within five seconds")
 
 
 async def test_killed_it_recovers_every_committed_row(
@@ -242,7 +237,7 @@ async def test_it_dies_with_its_killed_owner(
 
 
 async def test_an_orphan_is_stopped_by_the_next_owner(
-    make: Callable[..., EmbeddedPostgres], tmp_path: Path
+    make: Callable[..., EmbeddedPostgres], eventually: Eventually
 ) -> None:
     """Where the kernel cannot tie a child to its parent, a server may outlive its owner."""
     former = make()
@@ -256,7 +251,7 @@ async def test_an_orphan_is_stopped_by_the_next_owner(
         stderr=subprocess.DEVNULL,
         preexec_fn=as_user(account),
     )
-    await until_ready(former)
+    await eventually(former.ready)
     assert running_pid(former.layout.data) == orphan.pid
     former.close()
     heir = make()
