@@ -40,13 +40,10 @@ def command() -> None:
 def list_command(everything: bool, data_dir: str | None, as_json: bool) -> None:
     """Show every API key: its name, its beginning, and when it was last used."""
 
-    async def look() -> Sequence[ApiKeyRecord]:
-        from keyturn.wiring.ring import ring_access
+    from keyturn.wiring.ring_look import look_at_api_keys
 
-        async with ring_access(data_dir, unseal=False) as access:
-            return await access.api_keys.list()
-
-    records = [record for record in asyncio.run(look()) if everything or record.active]
+    found = asyncio.run(look_at_api_keys(data_dir))
+    records = [record for record in found if everything or record.active]
     emit(
         {"api_keys": [_payload(record) for record in records]}, as_json, lambda: _describe(records)
     )

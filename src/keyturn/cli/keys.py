@@ -7,6 +7,7 @@ Everything that cannot be undone has ``--dry-run``; what ends trust wants the ke
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
@@ -55,17 +56,12 @@ def command() -> None:
 def list_command(log_lines: int | None, data_dir: str | None, as_json: bool) -> None:
     """Show every key, its state, and the earliest next step."""
 
-    async def look() -> tuple[Any, Any, Any]:
-        from keyturn.wiring.ring import ring_access
-
-        async with ring_access(data_dir, unseal=False) as access:
-            ring = await access.store.load()
-            log = await access.store.audit(log_lines) if log_lines else ()
-            return ring, access.bench.policy, log
-
     from keyturn.adapters.system import now
+    from keyturn.wiring.ring_look import look_at_ring
+    from keyturn.wiring.settings import load
 
-    ring, policy, log = asyncio.run(look())
+    policy = load(os.environ).ring
+    ring, log = asyncio.run(look_at_ring(data_dir, log_lines or 0))
     emit(
         payload_of_ring(ring, policy, log),
         as_json,

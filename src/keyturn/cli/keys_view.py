@@ -11,9 +11,8 @@ from keyturn.keyring.states import KeyState
 
 if TYPE_CHECKING:
     from keyturn.flows.keys import Done
-    from keyturn.keyring.change import AuditEntry
     from keyturn.keyring.policy import RingPolicy
-    from keyturn.keyring.ring import KeyRing, RingKey
+    from keyturn.keyring.summary import AuditEntry, KeySummary, RingSummary
 
 _COLOUR = {
     KeyState.STANDBY: "cyan",
@@ -25,7 +24,7 @@ _ORDER = tuple(_COLOUR)
 
 
 def payload_of_ring(
-    ring: KeyRing, policy: RingPolicy, log: Sequence[AuditEntry] = ()
+    ring: RingSummary, policy: RingPolicy, log: Sequence[AuditEntry] = ()
 ) -> dict[str, object]:
     """Return the JSON of ``keys list``; times are RFC 3339 in UTC."""
     payload: dict[str, object] = {
@@ -45,7 +44,7 @@ def payload_of_ring(
     return payload
 
 
-def _payload_of_key(key: RingKey, policy: RingPolicy) -> dict[str, object]:
+def _payload_of_key(key: KeySummary, policy: RingPolicy) -> dict[str, object]:
     return {
         "kid": key.kid,
         "alg": key.alg,
@@ -62,7 +61,7 @@ def _payload_of_key(key: RingKey, policy: RingPolicy) -> dict[str, object]:
 
 
 def describe_ring(
-    ring: KeyRing, policy: RingPolicy, log: Sequence[AuditEntry], now: datetime
+    ring: RingSummary, policy: RingPolicy, log: Sequence[AuditEntry], now: datetime
 ) -> str:
     """Return the table of ``keys list`` and, with ``log``, the newest changes."""
     if not ring.keys:
@@ -135,15 +134,15 @@ def describe_change(done: Done) -> str:
     return "\n".join((*lines, f"in use: {done.after.in_use.kid}"))
 
 
-def _sorted(ring: KeyRing) -> list[RingKey]:
+def _sorted(ring: RingSummary) -> list[KeySummary]:
     return sorted(ring.keys, key=lambda key: (_ORDER.index(key.state), key.created_at, key.kid))
 
 
-def _kind(key: RingKey) -> str:
+def _kind(key: KeySummary) -> str:
     return f"{key.alg} legacy" if key.legacy else key.alg
 
 
-def _since(key: RingKey) -> str:
+def _since(key: KeySummary) -> str:
     moments = {
         KeyState.STANDBY: key.published_at,
         KeyState.IN_USE: key.promoted_at,
@@ -153,7 +152,7 @@ def _since(key: RingKey) -> str:
     return _moment(moments[key.state])
 
 
-def _next(key: RingKey, policy: RingPolicy, now: datetime) -> str:
+def _next(key: KeySummary, policy: RingPolicy, now: datetime) -> str:
     if key.state is KeyState.STANDBY:
         return _from("may sign", policy.may_sign_from(key), now)
     if key.state is KeyState.PREVIOUSLY_USED and key.tokens_until is not None:

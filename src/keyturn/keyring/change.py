@@ -54,20 +54,3 @@ class RingChange:
         after = KeyRing(ring.version + 1, tuple(keys.values()), ring.token_life)
         check(after)
         return after
-
-
-@dataclass(frozen=True)
-class AuditEntry:
-    """One line of the append-only audit log."""
-
-    at: datetime
-    actor: str
-    subject: str
-    """``signing_key`` or ``api_key``."""
-    subject_id: str
-    verb: str
-    from_state: str | None
-    to_state: str | None
-    reason: str | None
-    overridden: str | None
-    ring_version: int | None

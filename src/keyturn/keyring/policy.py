@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from keyturn.keyring.errors import UnsafePolicy
-from keyturn.keyring.ring import RingKey
+from keyturn.keyring.summary import KeySummary
 
 GATEWAY_TOKEN_LIFE = 600
 """Seconds that the gateway's internal tokens live; the in-use key signs those as well."""
@@ -56,11 +56,11 @@ class RingPolicy:
                 hint="Rotate less often, or shorten the caches and the wait with them.",
             )
 
-    def may_sign_from(self, key: RingKey) -> datetime:
+    def may_sign_from(self, key: KeySummary) -> datetime:
         """Return the time from which verifiers know ``key``."""
         return key.published_at + timedelta(seconds=self.publish_before_sign)
 
-    def tokens_until(self, key: RingKey, stopped: datetime) -> datetime:
+    def tokens_until(self, key: KeySummary, stopped: datetime) -> datetime:
         """Return when the last token of ``key`` has expired, if it stops signing at ``stopped``."""
         life = max(self.max_token_life, key.token_life, GATEWAY_TOKEN_LIFE)
         keep = max(life + self.leeway, self.retention or 0)

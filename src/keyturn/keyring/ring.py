@@ -7,48 +7,23 @@ stored; :mod:`keyturn.keyring.verbs` makes changes out of it, a store applies th
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
 from functools import cached_property
 
 from keyturn.jose.jwks import KeySet, public_jwks
 from keyturn.jose.keys import SigningKey, VerifyingKey
 from keyturn.keyring.errors import BrokenRing, RingNotInitialised, UnknownKey
-from keyturn.keyring.states import STATES, KeyState
+from keyturn.keyring.states import KeyState
+from keyturn.keyring.summary import KeySummary
 
 
-@dataclass(frozen=True)
-class RingKey:
-    """One signing key and its history; all times are aware UTC."""
+@dataclass(frozen=True, kw_only=True)
+class RingKey(KeySummary):
+    """One signing key with its material, as far as it was opened."""
 
-    kid: str
-    """Its name in the ring. A legacy key has one too, though its tokens carry none."""
-    alg: str
-    state: KeyState
     key: VerifyingKey | None
     """None for a symmetric key whose secret was not opened, or was destroyed at revocation."""
     signer: SigningKey | None
     """Only in standby and in use, and only when the store could unseal it."""
-    legacy: bool
-    """An imported ``JWT_SECRET``: its tokens have no ``kid``."""
-    created_at: datetime
-    published_at: datetime
-    promoted_at: datetime | None = None
-    retired_at: datetime | None = None
-    revoked_at: datetime | None = None
-    tokens_until: datetime | None = None
-    """When the last token that it signed has expired (set when it stops signing)."""
-    token_life: int = 0
-    """The longest life, in seconds, that any server gave a token while this key was in use."""
-
-    @property
-    def symmetric(self) -> bool:
-        """True when the verifying half is the secret itself, so it is never published."""
-        return self.alg.startswith("HS")
-
-    @property
-    def verifies(self) -> bool:
-        """True when tokens that it signed are accepted."""
-        return STATES[self.state].verifies
 
 
 @dataclass(frozen=True)

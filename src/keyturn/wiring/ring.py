@@ -26,7 +26,8 @@ from keyturn.adapters.postgres.ring_watch import POLL_SECONDS, RingWatcher
 from keyturn.adapters.sealing import Sealer
 from keyturn.errors import UsageError
 from keyturn.secret import Secret
-from keyturn.wiring.locations import Locations, auth_database, locations
+from keyturn.wiring.locations import Locations, locations
+from keyturn.wiring.ring_look import database
 
 if TYPE_CHECKING:
     from keyturn.flows.keys import Bench
@@ -81,7 +82,6 @@ class RingAccess:
     bench: Bench
     store: PostgresRingStore
     api_keys: PostgresApiKeyStore
-    sealer: Sealer | None
 
 
 @asynccontextmanager
@@ -98,14 +98,7 @@ async def ring_access(
     where = locations(data_dir)
     sealer = master_sealer(where) if unseal else None
     policy = settings.load(os.environ).ring
-    pool = await Pool.open(
-        auth_database(where, explicit=data_dir is not None),
-        size=1,
-        application_name="keyturn cli",
-    )
-    try:
+    async with database(data_dir) as pool:
         store, api_keys = PostgresRingStore(pool, sealer), PostgresApiKeyStore(pool)
         bench = Bench(store, policy, system.entropy, api_keys, dry_run=dry_run)
-        yield RingAccess(bench, store, api_keys, sealer)
-    finally:
-        await pool.close()
+        yield RingAccess(bench, store, api_keys)

@@ -18,6 +18,7 @@ import asyncpg
 from keyturn.adapters.postgres.connection import Record
 from keyturn.adapters.postgres.pool import Pool
 from keyturn.adapters.postgres.queries import load
+from keyturn.adapters.postgres.ring_look import read_audit
 from keyturn.adapters.sealing import Sealer
 from keyturn.errors import KeyturnError
 from keyturn.jose.keys import (
@@ -28,11 +29,12 @@ from keyturn.jose.keys import (
     signing_key_from_secret,
     verifying_key_from_jwk,
 )
-from keyturn.keyring.change import AuditEntry, RingChange, Step
+from keyturn.keyring.change import RingChange, Step
 from keyturn.keyring.documents import shared_secret_key
 from keyturn.keyring.errors import AlreadyChanged, BrokenRing
 from keyturn.keyring.ring import KeyRing, RingKey
 from keyturn.keyring.states import STATES, KeyState
+from keyturn.keyring.summary import AuditEntry
 from keyturn.secret import Secret
 from keyturn.secret_access import reveal
 
@@ -104,8 +106,7 @@ class PostgresRingStore:
 
     async def audit(self, limit: int) -> Sequence[AuditEntry]:
         """Return the newest ``limit`` lines of the audit log, newest first."""
-        rows = await self._pool.fetch(load(_PACKAGE, "ring/audit"), limit)
-        return tuple(AuditEntry(**dict(row)) for row in rows)
+        return await read_audit(self._pool, limit)
 
     def _key(self, row: Record) -> RingKey:
         state = KeyState(row["state"])

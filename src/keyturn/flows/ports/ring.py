@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
-from keyturn.keyring.change import AuditEntry, RingChange
+from keyturn.keyring.change import RingChange
 from keyturn.keyring.ring import KeyRing
+from keyturn.keyring.summary import AuditEntry
 
 
 class RingSource(Protocol):
