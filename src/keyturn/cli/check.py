@@ -32,8 +32,13 @@ _MARKS: Final = {
 @click.option("--apikey-file", metavar="FILE", help="Read the API key from FILE.")
 @click.option("--table", metavar="NAME", help="Query this table with the token.")
 @click.option("--data-dir", metavar="DIR", help="Take API keys from the stack that runs here.")
-@click.option("--timeout", type=click.FloatRange(0.1, 300), default=10.0, show_default=True,
-              help="Seconds to wait for an answer.")  # fmt: skip
+@click.option(
+    "--timeout",
+    type=click.FloatRange(0.1, 300),
+    default=10.0,
+    show_default=True,
+    help="Seconds to wait for an answer.",
+)
 @json_option
 @reports_errors
 def command(

@@ -1,1 +1,1 @@
-"""The console: server-rendered pages."""
+"""The console: how things stand, on one page, read-only, without any secret."""

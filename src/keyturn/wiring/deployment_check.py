@@ -20,9 +20,6 @@ from keyturn.flows.check_target import Target
 from keyturn.wiring.local_keys import read_local_keys
 from keyturn.wiring.locations import StateUnreadable, locations, read_state
 
-PASSWORD_VARIABLE: Final = "KEYTURN_CHECK_PASSWORD"
-API_KEY_VARIABLE: Final = "KEYTURN_API_KEY"
-SECRET_KEY_VARIABLE: Final = "KEYTURN_SECRET_KEY"
 _LOOPBACK: Final = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
@@ -50,7 +47,7 @@ def target_of(options: CheckOptions, environment: Mapping[str, str]) -> Target:
     local = _local_keys(options)
     api_key = (
         _from_file(options.api_key_file, "--apikey-file")
-        or environment.get(API_KEY_VARIABLE)
+        or environment.get("KEYTURN_API_KEY")
         or local.get("publishable_key")
     )
     email, password, throw_away = _user(options, environment)
@@ -60,7 +57,7 @@ def target_of(options: CheckOptions, environment: Mapping[str, str]) -> Target:
         email=email,
         password=password,
         throw_away=throw_away,
-        secret_key=environment.get(SECRET_KEY_VARIABLE) or local.get("secret_key"),
+        secret_key=environment.get("KEYTURN_SECRET_KEY") or local.get("secret_key"),
         table=options.table,
     )
 
@@ -71,12 +68,12 @@ def _user(options: CheckOptions, environment: Mapping[str, str]) -> tuple[str, s
         password = f"Aa1!{secrets.token_urlsafe(24)}"
         return f"keyturn-check-{secrets.token_hex(6)}@example.com", password, True
     given = _from_file(options.password_file, "--password-file") or environment.get(
-        PASSWORD_VARIABLE
+        "KEYTURN_CHECK_PASSWORD"
     )
     if not given:
         raise UsageError(
             f"There is no password for {options.email}.",
-            hint=f"Set {PASSWORD_VARIABLE}, or give --password-file F (- reads standard input).",
+            hint="Set KEYTURN_CHECK_PASSWORD, or give --password-file F (- reads standard input).",
         )
     return options.email, given, False
 

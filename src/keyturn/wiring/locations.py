@@ -76,21 +76,22 @@ class StackState:
     """What ``state.json`` says about a running stack; ``repr`` shows no DSN."""
 
     pid: int
-    started: str
-    """Identity of that process: boot id and start time, so that a reused pid is not mistaken."""
+    started_at: str
+    """RFC 3339, UTC."""
+    ready: bool
     data_dir: str
     api_url: str
     jwks_url: str
     console_url: str
-    port: int
-    status_path: str
-    """Where the supervisor keeps the parts' pids and health."""
     database_url: str = field(repr=False)
-    """DSN of the superuser (embedded) or as given."""
+    """DSN of the superuser (embedded), or as it was given."""
     auth_database_url: str = field(repr=False)
     """DSN of role ``supabase_auth_admin``: what the key and API-key commands use."""
     embedded: bool = True
-    started_at: float = 0.0
+    parts: list[dict[str, Any]] = field(default_factory=list)
+    """``{name, state, since, pid, restarts, last_exit}`` of each part."""
+    ring: dict[str, Any] | None = None
+    """``{version, keys: [{kid, alg, state}]}`` as the supervisor last saw it."""
 
 
 def locations(data_dir: str | os.PathLike[str] | None = None) -> Locations:

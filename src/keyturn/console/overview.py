@@ -1,0 +1,146 @@
+"""What the overview page says: values in, sentences out. Nothing here is a secret."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from keyturn.flows.ports.apikeys import ApiKeyRecord
+from keyturn.keyring.ring import KeyRing, RingKey
+from keyturn.keyring.states import STATES, KeyState
+
+# The words that hosted Supabase shows its users, in the order in which they matter.
+STATE_WORDS: Final = {
+    KeyState.IN_USE: "In use",
+    KeyState.STANDBY: "Standby",
+    KeyState.PREVIOUSLY_USED: "Previously used",
+    KeyState.REVOKED: "Revoked",
+}
+
+
+@dataclass(frozen=True)
+class PartLine:
+    """One part of the stack, as a person wants to see it."""
+
+    name: str
+    state: str
+    healthy: bool
+    since: datetime
+    restarts: int
+    last_exit: str | None
+
+
+@dataclass(frozen=True)
+class Addresses:
+    """Where things are."""
+
+    api: str
+    jwks: str
+    data_dir: str
+
+
+@dataclass(frozen=True)
+class Overview:
+    """Everything that the page shows."""
+
+    now: datetime
+    addresses: Addresses
+    parts: Sequence[PartLine]
+    ring: KeyRing | None
+    api_keys: Sequence[ApiKeyRecord]
+    publish_before_sign: timedelta
+    trouble: str | None = None
+    """Why something could not be read, in words."""
+
+
+@dataclass(frozen=True)
+class KeyLine:
+    """One row of the key table."""
+
+    kid: str
+    alg: str
+    state: KeyState
+    word: str
+    meaning: str
+    note: str
+
+
+@dataclass(frozen=True)
+class Statement:
+    """How things stand, in one sentence; ``good`` chooses its colour."""
+
+    text: str
+    good: bool
+
+
+def statement(view: Overview) -> Statement:
+    """Say how things stand: the first trouble, else that all is well and who signs."""
+    if view.trouble:
+        return Statement(view.trouble, False)
+    ill = [part for part in view.parts if not part.healthy]
+    if ill:
+        names = ", ".join(f"{part.name} ({part.state})" for part in ill)
+        return Statement(f"Not everything is up: {names}.", False)
+    if view.ring is None or not view.ring.in_state(KeyState.IN_USE):
+        return Statement("No signing key is in use yet.", False)
+    key = view.ring.in_use
+    count = len(view.ring.standby)
+    waiting = "1 key stands by" if count == 1 else f"{count} keys stand by"
+    since = ago(view.now - (key.promoted_at or key.created_at))
+    return Statement(
+        f"All {len(view.parts)} parts are up. Tokens have been signed with {key.alg} key "
+        f"{key.kid[:8]} for {since}; {waiting}.",
+        True,
+    )
+
+
+def key_lines(view: Overview) -> list[KeyLine]:
+    """Return the keys, the one in use first, revoked ones last."""
+    if view.ring is None:
+        return []
+    order = list(STATE_WORDS)
+    keys = sorted(view.ring.keys, key=lambda key: (order.index(key.state), key.created_at))
+    return [
+        KeyLine(
+            kid=key.kid,
+            alg=key.alg,
+            state=key.state,
+            word=STATE_WORDS[key.state],
+            meaning=STATES[key.state].meaning,
+            note=_note(key, view),
+        )
+        for key in keys
+    ]
+
+
+def _note(key: RingKey, view: Overview) -> str:
+    """Say what the next step for ``key`` waits for."""
+    if key.state is KeyState.STANDBY:
+        ready = key.published_at + view.publish_before_sign
+        if ready > view.now:
+            return f"may sign from {clock(ready)} (in {ago(ready - view.now)})"
+        return "may be promoted"
+    if key.state is KeyState.PREVIOUSLY_USED and key.tokens_until is not None:
+        if key.tokens_until > view.now:
+            return f"its last token expires at {clock(key.tokens_until)}"
+        return "its last token has expired: it may be revoked"
+    if key.state is KeyState.IN_USE and key.legacy:
+        return "the imported JWT_SECRET: whoever can verify can also forge"
+    return ""
+
+
+def clock(moment: datetime) -> str:
+    """Return ``moment`` for people: date and minute, UTC."""
+    return moment.strftime("%Y-%m-%d %H:%M UTC")
+
+
+def ago(length: timedelta) -> str:
+    """Return a length of time in its largest whole unit: "3 minutes", "1 day"."""
+    seconds = max(0, int(length.total_seconds()))
+    for size, name in ((86400, "day"), (3600, "hour"), (60, "minute"), (1, "second")):
+        count = seconds // size
+        if count:
+            return f"{count} {name}" + ("" if count == 1 else "s")
+    return "less than a second"

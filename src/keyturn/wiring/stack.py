@@ -1,0 +1,183 @@
+"""`keyturn up` put together: what starts after what, and what each step does."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Final, TypeVar
+
+from keyturn.adapters import system
+from keyturn.adapters.postgres.apikey_store import PostgresApiKeyStore
+from keyturn.adapters.postgres.cluster import EmbeddedPostgres
+from keyturn.adapters.postgres.migrations import migrate
+from keyturn.adapters.postgres.pool import Pool
+from keyturn.adapters.postgres.ring_watch import RingWatcher
+from keyturn.adapters.processes import ProcessLauncher
+from keyturn.console.overview import Overview
+from keyturn.gateway.bootstrap import Listen
+from keyturn.secret import Secret
+from keyturn.stack.parts import Part, PartStatus, Step
+from keyturn.stack.supervisor import Supervisor
+from keyturn.wiring.console import ConsoleServer, gather_overview
+from keyturn.wiring.gateway import Gateway, GatewayOptions, open_gateway
+from keyturn.wiring.ring import master_sealer, open_ring
+from keyturn.wiring.stack_keys import ensure_api_keys, ensure_signing_keys
+from keyturn.wiring.stack_parts import (
+    CONSOLE_STEP,
+    DATABASE_STEP,
+    GATEWAY_STEP,
+    RING_STEP,
+    auth_part,
+    envoy_part,
+    postgres_part,
+    rest_part,
+)
+from keyturn.wiring.stack_plan import Plan
+
+_POOL_SIZE: Final = 3
+T = TypeVar("T")
+
+
+class LocalStack:
+    """Everything that one `keyturn up` runs; used once: :meth:`start`, then :meth:`stop`."""
+
+    def __init__(
+        self,
+        plan: Plan,
+        *,
+        on_line: Callable[[str, str], None],
+        on_change: Callable[[PartStatus], None],
+    ) -> None:
+        self.plan = plan
+        self.supervisor = Supervisor(
+            ProcessLauncher(), system.now, on_line=on_line, on_change=on_change
+        )
+        self.api_keys: dict[str, str] = {}
+        """The texts of the first API keys: for printing, nowhere else."""
+        self._cluster = None if plan.database else EmbeddedPostgres(plan.where.postgres)
+        self._pool: Pool | None = None
+        self._api_key_store: PostgresApiKeyStore | None = None
+        self._watcher: RingWatcher | None = None
+        self._gateway: Gateway | None = None
+        self._gateway_stop = asyncio.Event()
+        self._gateway_task: asyncio.Task[None] | None = None
+        self._console = ConsoleServer(plan.console_port, self._overview)
+
+    @property
+    def ring(self) -> RingWatcher | None:
+        """The ring as this process sees it; None until the database is there."""
+        return self._watcher
+
+    def follow_ring(self, callback: Callable[[], None]) -> None:
+        """Call ``callback`` after every change of the ring."""
+        _there(self._watcher).subscribe(lambda _ring: callback())
+
+    def database_url(self, role: str, *, tcp: bool = False) -> Secret:
+        """Return the DSN of ``role``, or the user's own database whatever the role."""
+        if self._cluster is None:
+            return _there(self.plan.database)
+        return self._cluster.dsn(role, tcp=tcp)
+
+    async def start(self) -> None:
+        """Start or resume everything; return when all of it answers.
+
+        Raises the ``KeyturnError`` of what failed; call :meth:`stop` then, too.
+        """
+        if self._cluster is not None:
+            await self._cluster.prepare()
+        await self.supervisor.start(self._parts(), self._steps())
+
+    async def stop(self) -> None:
+        """Stop everything, the gateway first and the database last."""
+        await self.supervisor.stop()
+        if self._cluster is not None:
+            self._cluster.close()
+
+    async def _overview(self) -> Overview:
+        return await gather_overview(
+            self.plan, self.supervisor.statuses(), self._watcher, self._api_key_store
+        )
+
+    def _parts(self) -> list[Part]:
+        def auth_dsn() -> Secret:
+            return self.database_url("supabase_auth_admin")
+
+        def rest_dsn() -> Secret:
+            return self.database_url("authenticator")
+
+        rest = [rest_part(self.plan, rest_dsn, auth_dsn)] if self.plan.runs_rest else []
+        return [
+            *([postgres_part(self._cluster)] if self._cluster else []),
+            auth_part(self.plan, auth_dsn),
+            *rest,
+            envoy_part(lambda: _there(self._gateway)),
+        ]
+
+    def _steps(self) -> list[Step]:
+        database = ("postgres",) if self._cluster else ()
+        return [
+            Step(DATABASE_STEP, self._open_database, database, self._close_database),
+            Step(RING_STEP, self._open_ring, (DATABASE_STEP,), self._close_ring),
+            Step(GATEWAY_STEP, self._open_gateway, (RING_STEP,), self._close_gateway),
+            Step(CONSOLE_STEP, self._console.start, (RING_STEP,), self._console.stop),
+        ]
+
+    async def _open_database(self) -> None:
+        """Bring the schema up to date as the owner, then keep a small pool."""
+        owner = await Pool.open(
+            self.database_url("postgres"), size=1, application_name="keyturn migrate"
+        )
+        try:
+            await migrate(owner)
+        finally:
+            await owner.close()
+        self._pool = await Pool.open(
+            self.database_url("supabase_auth_admin"),
+            size=_POOL_SIZE,
+            application_name="keyturn up",
+        )
+
+    async def _close_database(self) -> None:
+        if self._pool is not None:
+            await self._pool.close()
+
+    async def _open_ring(self) -> None:
+        pool = _there(self._pool)
+        sealer = master_sealer(self.plan.where, create=True)
+        store, watcher = await open_ring(pool, sealer)
+        ring = await ensure_signing_keys(self.plan, store)
+        self._api_key_store = PostgresApiKeyStore(pool)
+        self.api_keys = await ensure_api_keys(self.plan, self._api_key_store, ring)
+        await watcher.start()
+        self._watcher = watcher
+
+    async def _close_ring(self) -> None:
+        if self._watcher is not None:
+            await self._watcher.stop()
+
+    async def _open_gateway(self) -> None:
+        options = GatewayOptions(
+            directory=self.plan.where.envoy,
+            upstreams=self.plan.gateway_upstreams(),
+            issuer=self.plan.issuer,
+            listen=Listen(host=self.plan.options.host, port=self.plan.options.port),
+        )
+        self._gateway = await open_gateway(
+            options,
+            ring=_there(self._watcher),
+            api_keys=_there(self._api_key_store),
+            listen=_there(self._pool).listen,
+        )
+        self._gateway_task = asyncio.create_task(self._gateway.run(self._gateway_stop))
+
+    async def _close_gateway(self) -> None:
+        self._gateway_stop.set()
+        if self._gateway_task is not None:
+            await asyncio.gather(self._gateway_task, return_exceptions=True)
+
+
+def _there(value: T | None) -> T:
+    """Return ``value``; the order of steps guarantees that it is there."""
+    if value is None:
+        raise RuntimeError("a step ran before the one that it needs")
+    return value
