@@ -165,6 +165,12 @@ def eventually(condition: Callable[[], bool], *, seconds: float = 15.0) -> None:
 
 
 @pytest.fixture
+def unused_port() -> int:
+    """Return :func:`free_port`."""
+    return free_port()
+
+
+@pytest.fixture
 def wait_until() -> Callable[..., None]:
     """Return :func:`eventually`."""
     return eventually
