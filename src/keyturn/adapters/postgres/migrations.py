@@ -79,16 +79,23 @@ async def migrate(database: Pool) -> list[str]:
     async with database.transaction() as held:
         await held.raw.execute(f"select pg_catalog.pg_advisory_xact_lock({_ADVISORY_KEY})")
         await held.raw.execute("set local search_path = pg_catalog")
-        applied = await _applied(held)
-        pending = _pending(applied)
+        await _become_owner(held)
+        pending = _pending(await _applied(held))
         missing = [each for each in pending if not await _is_there(held, each)]
         for each in missing:
             await _apply(held, each)
+        await _become_owner(held)
         await _check_auth_schema(held)
         await held.raw.executemany(
             load(PACKAGE, "record_migration"), [(each.name, each.checksum) for each in pending]
         )
         return [each.name for each in missing]
+
+
+async def _become_owner(held: Held) -> None:
+    """Act as the owner of both schemas, where it exists and the connected role may."""
+    if await held.raw.fetchval(load(PACKAGE, "may_become"), OWNER):
+        await held.raw.execute(f"set local role {OWNER}")
 
 
 async def _applied(held: Held) -> dict[str, str]:
@@ -115,10 +122,9 @@ async def _is_there(held: Held, migration: Migration) -> bool:
 
 async def _apply(held: Held, migration: Migration) -> None:
     try:
-        if migration.directive("as") != "session":
-            await held.raw.execute(f"set local role {OWNER}")
+        role = "none" if migration.directive("as") == "session" else OWNER
+        await held.raw.execute(f"set local role {role}")
         await held.raw.execute(migration.sql)
-        await held.raw.execute("reset role")
     except (asyncpg.InsufficientPrivilegeError, asyncpg.InvalidParameterValueError) as error:
         raise MigrationRefused(
             f"Migration {migration.name} may not run as the connected role: {error}.",

@@ -6,8 +6,10 @@ do $schemas$
 begin
     if to_regnamespace('auth') is null then
         create schema auth authorization supabase_auth_admin;
+        set local role supabase_auth_admin;
         -- For auth.uid() and its sisters in policies.
         grant usage on schema auth to anon, authenticated, service_role;
+        reset role;
     end if;
     if to_regnamespace('keyturn') is null then
         create schema keyturn authorization supabase_auth_admin;
