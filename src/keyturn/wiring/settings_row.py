@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Final
+
+from keyturn.wiring import settings_parse as read
 
 
 @dataclass(frozen=True)
@@ -41,3 +44,42 @@ class Idle:
     pattern: str
     """Regular expression of whole names, without the ``GOTRUE_`` prefix."""
     why: str
+
+
+_KINDS: Final[Mapping[Callable[[str], object], str]] = {
+    read.text: "text",
+    read.secret: "secret",
+    read.boolean: "true or false",
+    read.inverted: "true or false",
+    read.positive: "number ≥ 1",
+    read.seconds: "seconds",
+    read.percentage: "0–100",
+    read.port: "port",
+    read.switchable_duration: "duration",
+    read.waiting_time: "duration",
+    read.timeout: "duration",
+    read.words: "comma list",
+    read.name_set: "comma list",
+    read.address: "URL",
+    read.networks: "comma list of addresses and CIDR blocks",
+    read.character_sets: "sets parted by `:`",
+    read.token_life: "seconds",
+    read.password_length: "6–72",
+    read.pool_size: "number",
+    read.bcrypt_cost: "4–20",
+    read.token_version: "0, 1 or 2",
+}
+
+
+def setting(
+    name: str,
+    reads: Callable[[str], object],
+    default: str | None,
+    lands: str,
+    meaning: str,
+    *aliases: str,
+) -> Setting:
+    """Return one line of the table; ``lands`` is a blank-separated list of ``group.field``."""
+    words = getattr(reads, "allowed", ())
+    kind = _KINDS.get(reads) or " or ".join(f"`{word}`" for word in words)
+    return Setting(name, reads, default, tuple(lands.split()), meaning, kind, aliases)
