@@ -11,7 +11,8 @@ create table people (
   born date, nick varchar(4), span int4range
 );
 insert into people values
-  (1, 'Ann', 30, 'happy', '{a,b}', '{"city":"Oslo","n":{"deep":[1,2]}}', '1990-01-01', 'an', '[1,5)'),
+  (1, 'Ann', 30, 'happy', '{a,b}', '{"city":"Oslo","n":{"deep":[1,2]}}',
+   '1990-01-01', 'an', '[1,5)'),
   (2, 'Bob', 20, 'sad', '{b}', '{"city":"Rome"}', '2000-02-02', 'bobb', '[5,9)'),
   (3, 'Cy %', null, null, null, null, null, null, null),
   (4, 'dan', 40, 'ok', '{}', '{"city":null}', '1980-03-03', 'd', '[2,3)');
