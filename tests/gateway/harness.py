@@ -9,12 +9,13 @@ import socket
 import subprocess
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Coroutine, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import httpx
 import uvicorn
@@ -23,6 +24,8 @@ from keyturn.adapters.envoy.gateway import EnvoyGateway
 from keyturn.gateway.bootstrap import Listen
 from keyturn.gateway.snapshot import AcceptedKey, Bearers, Kind, Role, Snapshot
 from keyturn.gateway.upstreams import parse_upstreams
+
+T = TypeVar("T")
 
 PUBLISHABLE = "sb_publishable_aaaaaaaaaaaaaaaaaaaaaa_12345678"
 SECRET = "sb_secret_bbbbbbbbbbbbbbbbbbbbbb_12345678"
@@ -61,6 +64,12 @@ def snapshot(
     """Return a snapshot with recognisable bearers."""
     bearers = Bearers("k1", "http://issuer", datetime.now(UTC), tokens or BEARERS)
     return Snapshot(frozenset(accepted(*key) for key in keys), bearers)
+
+
+def do(work: Coroutine[Any, Any, T]) -> T:
+    """Run ``work`` on a loop of its own, also from within a running one."""
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(asyncio.run, work).result()
 
 
 @dataclass
@@ -159,7 +168,7 @@ class Running:
             self.process = subprocess.Popen(
                 command.argv, cwd=command.cwd, env=dict(command.env), stdout=log, stderr=log
             )
-        wait_until(lambda: asyncio.run(self.envoy.ready()))
+        wait_until(lambda: do(self.envoy.ready()))
 
     def kill(self) -> None:
         """Kill Envoy as ``kill -9`` does."""
@@ -174,7 +183,7 @@ class Running:
             await self.envoy.publish(wanted)
             return await self.envoy.serves_published(within=2)
 
-        assert asyncio.run(both())
+        assert do(both())
 
     def send(self, method: str, path: str, **options: Any) -> httpx.Response:
         """Send one request on a connection of its own."""
@@ -210,7 +219,7 @@ def running(
         directory, Listen(port=port, **listen), parse_upstreams(urls), concurrency=1
     )
     envoy.prepare()
-    asyncio.run(envoy.publish(snapshot()))
+    do(envoy.publish(snapshot()))
     gateway = Running(envoy, port, service)
     gateway.start()
     try:

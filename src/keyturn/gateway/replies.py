@@ -43,6 +43,7 @@ SAYINGS: Final = (
     Saying(413, "The request body is too large.", "Send it in smaller parts."),
     Saying(426, "This HTTP version is not served.", "Use HTTP/1.1 or HTTP/2."),
     Saying(431, "The request headers are too large.", "Send fewer or shorter headers."),
+    Saying(501, "This transfer coding is not served.", "Send a length or use chunked."),
     Saying(502, "The service behind this route broke off its answer.", "Try again."),
     Saying(
         _UNAVAILABLE,

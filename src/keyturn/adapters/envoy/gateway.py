@@ -21,6 +21,7 @@ from keyturn.gateway.snapshot import Snapshot
 from keyturn.gateway.upstreams import Upstream
 
 BOOTSTRAP_FILE = "bootstrap.json"
+_FILTER_SOURCES = ("sha256.lua", "filter.lua")
 _SPARE_DESCRIPTORS = 64
 _CONFIRM_PAUSE = 0.02
 
@@ -62,7 +63,7 @@ class EnvoyGateway:
             self._listen,
             self._upstreams,
             directory=str(self.directory),
-            lua=resources.files(__package__).joinpath("filter.lua").read_text("utf-8"),
+            lua="".join(map(_source, _FILTER_SOURCES)),
             ca_file=trusted_certificates() if tls else "",
         )
         write_private(self.directory / BOOTSTRAP_FILE, document)
@@ -123,6 +124,10 @@ class EnvoyGateway:
             raise UsageError(
                 f"Envoy refuses its configuration: {lines[-1] if lines else 'no text'}"
             )
+
+
+def _source(name: str) -> str:
+    return resources.files(__package__).joinpath(name).read_text("utf-8")
 
 
 def touch_private(path: Path) -> None:
