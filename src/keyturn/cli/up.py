@@ -10,11 +10,11 @@ from typing import Any, Final
 
 import click
 
-from keyturn.cli.output import emit, json_option, paint, reports_errors, say
+from keyturn.cli.output import EXIT_INTERRUPTED, emit, json_option, paint, reports_errors, say
 from keyturn.stack.log_lines import prefixed
 from keyturn.wiring.stack_background import report_failure, report_ready, start_detached
 from keyturn.wiring.stack_plan import DEFAULT_PORT, UpOptions
-from keyturn.wiring.stack_run import Ready, run_stack
+from keyturn.wiring.stack_run import Interrupted, Ready, run_stack
 
 _COLOURS: Final = {
     "postgres": "blue",
@@ -116,7 +116,11 @@ def _in_foreground(options: UpOptions, as_json: bool) -> None:
         say("stopping …")
 
     say("starting …")
-    asyncio.run(run_stack(options, on_ready=on_ready, on_stopping=on_stopping, show=_show))
+    try:
+        asyncio.run(run_stack(options, on_ready=on_ready, on_stopping=on_stopping, show=_show))
+    except Interrupted:
+        say("stopped before everything was ready")
+        sys.exit(EXIT_INTERRUPTED)
     say("stopped")
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 
+from keyturn.adapters import system
 from keyturn.adapters.log_files import BoundedLog
 from keyturn.wiring.locations import Locations
 
@@ -19,7 +20,7 @@ class LogBook(logging.Handler):
         self._where = where
         self._show = show
         self._files: dict[str, BoundedLog] = {}
-        self.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+        self.setFormatter(logging.Formatter("%(levelname)s %(name)s: %(message)s"))
 
     def line(self, name: str, text: str) -> None:
         """Keep one line of part ``name`` and show it."""
@@ -28,9 +29,13 @@ class LogBook(logging.Handler):
         self._files[name].write(text)
         self._show(name, text)
 
+    def note(self, text: str) -> None:
+        """Keep and show a line of our own, with the time."""
+        self.line(OWN_NAME, f"{system.now():%Y-%m-%dT%H:%M:%SZ} {text}")
+
     def emit(self, record: logging.LogRecord) -> None:
         """Keep a record of this process."""
-        self.line(OWN_NAME, self.format(record))
+        self.note(self.format(record))
 
     def open(self) -> None:
         """Take the records of Keyturn's own loggers from now on."""

@@ -5,7 +5,10 @@ Every mistake that can be seen without starting a process is raised from here.
 
 from __future__ import annotations
 
+import errno
 import os
+import threading
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,6 +23,8 @@ from keyturn.wiring.settings import Settings, load
 
 DEFAULT_PORT: Final = 8000
 _EVERY_ADDRESS: Final = frozenset({".".join("0000"), "::"})
+_PORT_SECONDS: Final = 2.0
+_PASSING: Final = frozenset({os.strerror(errno.EADDRINUSE)})
 # The supervisor imports these keys once; its children have no use for them.
 _NOT_FOR_CHILDREN: Final = (
     *DATABASE_VARIABLES,
@@ -103,12 +108,7 @@ def make_plan(options: UpOptions, environment: Mapping[str, str] | None = None) 
     variables = dict(os.environ if environment is None else environment)
     for service, url in options.upstreams.items():
         parse_upstream(service, url)
-    reason = why_not_free(options.host, options.port)
-    if reason is not None:
-        raise PortTaken(
-            f"Port {options.port} of {options.host} cannot be used: {reason}.",
-            hint="Choose another one with --port.",
-        )
+    _check_port(options)
     where = locations(options.data_dir)
     api_url = _api_url(options.host, options.port)
     full = _environment(options, api_url, variables)
@@ -126,6 +126,21 @@ def make_plan(options: UpOptions, environment: Mapping[str, str] | None = None) 
     )
 
 
+def _check_port(options: UpOptions) -> None:
+    """Raise :class:`PortTaken`, unless the port becomes free in a moment.
+
+    The gateway of a supervisor that was killed may still be closing its sockets.
+    """
+    deadline = time.monotonic() + _PORT_SECONDS
+    while (reason := why_not_free(options.host, options.port)) is not None:
+        if reason not in _PASSING or time.monotonic() > deadline:
+            raise PortTaken(
+                f"Port {options.port} of {options.host} cannot be used: {reason}.",
+                hint="Choose another one with --port.",
+            )
+        threading.Event().wait(0.05)
+
+
 def _api_url(host: str, port: int) -> str:
     shown = "127.0.0.1" if host in _EVERY_ADDRESS else host
     return f"http://[{shown}]:{port}" if ":" in shown else f"http://{shown}:{port}"
@@ -136,8 +151,9 @@ def _environment(options: UpOptions, api_url: str, variables: dict[str, str]) ->
     defaults = {
         "API_EXTERNAL_URL": f"{api_url}/auth/v1",
         "GOTRUE_JWT_ISSUER": f"{api_url}/auth/v1",
-        "GOTRUE_SITE_URL": "http://localhost:3000",
         "GOTRUE_MAILER_AUTOCONFIRM": "true",
+        # For people; `keyturn serve` alone writes JSON.
+        "KEYTURN_LOG_FORMAT": "text",
     }
     full = {**defaults, **variables}
     if options.jwt_secret_file is not None:

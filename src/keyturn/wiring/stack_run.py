@@ -17,7 +17,7 @@ from keyturn.stack.parts import PartStatus
 from keyturn.wiring.local_keys import NAMES
 from keyturn.wiring.locations import Locations, locations, read_state
 from keyturn.wiring.stack import LocalStack
-from keyturn.wiring.stack_logs import OWN_NAME, LogBook
+from keyturn.wiring.stack_logs import LogBook
 from keyturn.wiring.stack_plan import UpOptions, make_plan
 from keyturn.wiring.stack_state import StateFile
 
@@ -28,6 +28,12 @@ class AlreadyRunning(Conflict):
     """A stack runs in this data folder already."""
 
     code = "already_running"
+
+
+class Interrupted(KeyturnError):
+    """The start was interrupted; nothing is left running."""
+
+    code = "interrupted"
 
 
 @dataclass(frozen=True)
@@ -70,7 +76,8 @@ async def run_stack(
     """Run until a stop signal; everything is stopped when this returns or raises.
 
     ``show`` gets a part's name and a line. Raises :class:`AlreadyRunning`, ``UsageError``,
-    ``PortTaken``, or the error of a part that cannot be kept alive.
+    ``PortTaken``, :class:`Interrupted` when a signal came before all was ready, or the error of a
+    part that cannot be kept alive.
     """
     where = locations(options.data_dir)
     make_folder(where)
@@ -100,20 +107,21 @@ async def _run_locked(
     def note(status: PartStatus) -> None:
         words = f"{status.name} is {status.state.value}"
         ended = f" (it {status.last_exit})" if status.last_exit and status.pid is None else ""
-        logs.line(OWN_NAME, words + ended)
+        logs.note(words + ended)
         state.write()
 
     stack = LocalStack(plan, on_line=logs.line, on_change=note)
     state = StateFile(stack, os.getpid())
     try:
-        if await _unless(stopping, stack.start()):
-            state.ready = True
-            state.write()
-            stack.follow_ring(state.write)
-            on_ready(_ready(stack, loop.time() - began))
-            failure = await _first(stopping, stack.supervisor.failed())
-            if failure is not None:
-                raise failure
+        if not await _unless(stopping, stack.start()):
+            raise Interrupted
+        state.ready = True
+        state.write()
+        stack.follow_ring(state.write)
+        on_ready(_ready(stack, loop.time() - began))
+        failure = await _first(stopping, stack.supervisor.failed())
+        if failure is not None:
+            raise failure
     finally:
         on_stopping()
         await stack.stop()
