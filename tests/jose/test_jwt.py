@@ -121,3 +121,11 @@ def test_deterministic_algorithms_give_the_same_token_twice(keys: Mapping[str, S
 def test_the_payload_is_the_json_that_everybody_else_reads(key: SigningKey) -> None:
     claims = {"a": "<b>&", "u": "\u2028", "f": 1.5, "i": -1, "e": ""}
     assert json.loads(segments(jwt.encode(claims, key))[1]) == claims
+
+
+def test_an_es256_signature_has_no_shorter_spelling(keys: Mapping[str, SigningKey]) -> None:
+    """When the second number starts with a zero byte, leaving it out changes no number."""
+    key, message = keys["ES256"], b"message"
+    signature = next(made for made in iter(lambda: key.sign(message), b"") if made[32] == 0)
+    assert key.verifying_key().verify(message, signature)
+    assert not key.verifying_key().verify(message, signature[:32] + signature[33:])

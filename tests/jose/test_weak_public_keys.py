@@ -9,11 +9,20 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.asymmetric.ec import SECP384R1, generate_private_key
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    PublicFormat,
+)
 
 from keyturn.jose import base64url, roca
 from keyturn.jose.errors import InvalidKey
-from keyturn.jose.keys import verifying_key_from_jwk, verifying_key_from_pem
+from keyturn.jose.keys import (
+    signing_key_from_pem,
+    verifying_key_from_jwk,
+    verifying_key_from_pem,
+)
 
 PRIME = 2**255 - 19
 ORDER_8_Y = 0x05FC536D880238B13933C6D305ACDFD5F098EFF289F4C345B027B2C28F95E826
@@ -57,10 +66,13 @@ def test_an_rsa_modulus_of_another_size_is_refused(bits: int) -> None:
 
 
 def test_a_small_rsa_key_is_refused_in_pem_too() -> None:
-    small = rsa.generate_private_key(65537, 1024).public_key()
-    pem = small.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+    small = rsa.generate_private_key(65537, 1024)
+    pem = small.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
     with pytest.raises(InvalidKey, match="1024 bits"):
         verifying_key_from_pem(pem, None, kid="k")
+    private = small.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    with pytest.raises(InvalidKey, match="1024 bits"):
+        signing_key_from_pem(private, "RS256", kid="k")
 
 
 def test_an_even_modulus_is_refused() -> None:
