@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from keyturn.accounts.errors import refuse
 
 _EMAIL_LIMIT = 255
-_DEPTH_LIMIT = 64
+_DEPTH_LIMIT = 24
+_NUMBER_LIMIT = 10**20
 _LABEL = r"[a-zA-Z0-9](?:[a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?"
 _EMAIL = re.compile(rf"[a-zA-Z0-9.!#$%&'*+/=?^_`{{|}}~-]+@{_LABEL}(?:\.{_LABEL})*")
 _E164 = re.compile(r"[1-9][0-9]{1,14}")
@@ -76,11 +77,18 @@ def require_storable(*values: str) -> None:
 
 
 def require_storable_json(value: object, depth: int = 0) -> None:
-    """Raise ``text_not_storable`` when jsonb cannot hold the text or depth of JSON ``value``."""
+    """Raise ``text_not_storable`` when jsonb or a token cannot carry JSON ``value``.
+
+    Limits: no NUL and no lone surrogate, numbers below 10^20 (jsonb writes 1e300 as 301 digits,
+    which careful verifiers refuse), and 24 levels, for the same reason.
+    """
     if depth > _DEPTH_LIMIT:
         raise refuse("text_not_storable", f"JSON is nested deeper than {_DEPTH_LIMIT} levels")
     if isinstance(value, str):
         require_storable(value)
+    elif isinstance(value, int | float):
+        if not abs(value) < _NUMBER_LIMIT:
+            raise refuse("text_not_storable", "A number in the JSON is too large")
     elif isinstance(value, Mapping):
         for key, member in value.items():
             require_storable(key)

@@ -18,15 +18,15 @@ from uuid import UUID
 from keyturn.accounts.errors import refuse
 
 KEY_BYTES = 32
-V1_ENTROPY = 8
-_V1_LENGTH = 12
+V1_ENTROPY = 12
+_LETTERS = b"abcdefghijklmnopqrstuvwxyz234567" * 8
 _TAG = 16
 _CHECKSUM = 4
 _HEAD = 17  # version and session id
 _COUNTER_LIMIT = 1 << 63
 _SHORTEST_V2 = 51
 # Twelve characters today; GoTrue before 2023 wrote 22 of base64url, and such rows still refresh.
-_V1 = re.compile(rf"[A-Za-z0-9_-]{{{_V1_LENGTH},{_SHORTEST_V2 - 1}}}")
+_V1 = re.compile(rf"[A-Za-z0-9_-]{{{V1_ENTROPY},{_SHORTEST_V2 - 1}}}")
 _V2 = re.compile(rf"[A-Za-z0-9_-]{{{_SHORTEST_V2},80}}")
 
 
@@ -48,8 +48,10 @@ class SignedToken:
 
 
 def new_simple(entropy: bytes) -> str:
-    """Return a v1 token of at least 8 random bytes: ``[a-z2-7]{12}``, 60 bits."""
-    return base64.b32encode(entropy).decode().lower()[:_V1_LENGTH]
+    """Return a v1 token of 12 random bytes: ``[a-z2-7]{12}``, five bits of each byte."""
+    if len(entropy) != V1_ENTROPY:
+        raise ValueError(f"a v1 token takes {V1_ENTROPY} bytes, not {len(entropy)}")
+    return entropy.translate(_LETTERS).decode()
 
 
 def new_key(entropy: bytes) -> str:
