@@ -174,13 +174,14 @@ async def test_when_all_are_busy_it_says_so(database: Database) -> None:
     assert await pool.fetchval("select 1") == 1
 
 
-async def test_a_terminated_connection_is_replaced(database: Database) -> None:
-    pool = await database.pool(size=1)
-    other = await database.pool(database.dsn, size=1)
-    backend = await pool.fetchval("select pg_backend_pid()")
-    await other.fetchval("select pg_terminate_backend($1, 2000)", backend)
-    await asyncio.sleep(0.05)
-    assert await pool.fetchval("select pg_backend_pid()") != backend
+async def test_connections_that_died_unnoticed_cost_nobody_a_request(database: Database) -> None:
+    pool = await database.pool(size=3, application_name="doomed")
+    await asyncio.gather(*(pool.fetchval("select pg_sleep(0.01)") for _ in range(3)))
+    admin = await database.pool(database.dsn, size=1)
+    end = "select pg_terminate_backend(pid, 2000) from pg_stat_activity where application_name = $1"
+    assert len(await admin.fetch(end, "doomed")) == 3
+    answers = await asyncio.gather(*(pool.fetchval("select $1::int", n) for n in range(6)))
+    assert answers == list(range(6))
 
 
 async def test_a_query_cut_off_is_unreachable_not_a_stack_of_asyncpg(database: Database) -> None:

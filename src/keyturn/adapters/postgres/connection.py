@@ -60,16 +60,21 @@ class Held:
         self.raw = raw
         self._statements: OrderedDict[str, PreparedStatement[Record]] = OrderedDict()
 
+    def find(self, sql: str) -> PreparedStatement[Record] | None:
+        """Return ``sql`` if it is prepared on this connection."""
+        statement = self._statements.get(sql)
+        if statement is not None:
+            self._statements.move_to_end(sql)
+        return statement
+
     async def prepared(self, sql: str) -> PreparedStatement[Record]:
         """Return ``sql`` prepared on this connection."""
-        statement = self._statements.get(sql)
+        statement = self.find(sql)
         if statement is None:
             statement = await self.raw.prepare(sql)
             if len(self._statements) >= STATEMENTS_HELD:
                 self._statements.popitem(last=False)
             self._statements[sql] = statement
-        else:
-            self._statements.move_to_end(sql)
         return statement
 
     async def fetch(self, sql: str, *args: Any) -> list[Record]:
@@ -95,6 +100,11 @@ class Held:
     def forget(self) -> None:
         """Drop the prepared statements, whose plans a schema change made invalid."""
         self._statements.clear()
+
+    @property
+    def open(self) -> bool:
+        """Whether the connection is open."""
+        return not self.raw.is_closed()
 
     @property
     def usable(self) -> bool:

@@ -12,6 +12,7 @@ from contextlib import asynccontextmanager
 from typing import Any, Literal, TypeVar
 
 import asyncpg
+from asyncpg.prepared_stmt import PreparedStatement
 
 from keyturn.adapters.postgres.connection import (
     GONE,
@@ -23,6 +24,7 @@ from keyturn.adapters.postgres.connection import (
 )
 from keyturn.adapters.postgres.errors import DatabaseUnreachable
 from keyturn.adapters.postgres.listener import Callback, Listener, Subscription
+from keyturn.adapters.postgres.places import Places
 from keyturn.secret import Secret
 
 Result = TypeVar("Result")
@@ -41,10 +43,7 @@ class Pool:
         self._prepare = tuple(prepare)
         self._wait = wait
         self._application_name = application_name
-        # Last in, first out: few connections stay warm; ``None`` is a place without a connection.
-        self._places: asyncio.LifoQueue[Held | None] = asyncio.LifoQueue()
-        for _ in range(size):
-            self._places.put_nowait(None)
+        self._places = Places(size)
         self._size = size
         self._retiring: set[asyncio.Task[None]] = set()
         self._listener: Listener | None = None
@@ -78,23 +77,24 @@ class Pool:
     @property
     def idle(self) -> int:
         """How many places are free now."""
-        return self._places.qsize()
+        return self._places.free
 
     async def fetch(self, sql: str, *args: Any) -> list[Record]:
         """Return all rows of ``sql`` run with ``args`` ($1, $2, …)."""
-        return await self._run(lambda held: held.fetch(sql, *args))
+        return await self._run(PreparedStatement.fetch, sql, args)
 
     async def fetchrow(self, sql: str, *args: Any) -> Record | None:
         """Return the first row or ``None``."""
-        return await self._run(lambda held: held.fetchrow(sql, *args))
+        return await self._run(PreparedStatement.fetchrow, sql, args)
 
     async def fetchval(self, sql: str, *args: Any) -> Any:
         """Return the first column of the first row, or ``None``."""
-        return await self._run(lambda held: held.fetchval(sql, *args))
+        return await self._run(PreparedStatement.fetchval, sql, args)
 
     async def execute(self, sql: str, *args: Any) -> str:
         """Run ``sql`` and return its command tag; without ``args`` it may hold many statements."""
-        return await self._run(lambda held: held.execute(sql, *args))
+        async with self.connection() as held:
+            return await held.execute(sql, *args)
 
     async def listen(self, channel: str, callback: Callback) -> Subscription:
         """Call ``callback(payload)`` for every NOTIFY on ``channel``, over a connection of its own.
@@ -111,7 +111,7 @@ class Pool:
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[Held]:
         """Lend one connection; it must come back outside a transaction."""
-        held = await self._take()
+        held = self._places.take_connected() or await self._take()
         try:
             yield held
         except BaseException as error:
@@ -144,17 +144,25 @@ class Pool:
         if self._listener is not None:
             await self._listener.close()
             self._listener = None
-        while not self._places.empty():
-            held = self._places.get_nowait()
-            if held is not None:
-                self._retire(held)
+        for held in self._places.drain():
+            self._retire(held)
         if self._retiring:
             await asyncio.wait(self._retiring)
 
-    async def _run(self, work: Callable[[Held], Awaitable[Result]]) -> Result:
-        held = await self._take()
+    async def _run(
+        self, method: Callable[..., Awaitable[Result]], sql: str, args: tuple[Any, ...]
+    ) -> Result:
+        held = self._places.take_connected()
+        statement = held.find(sql) if held is not None else None
+        if held is None or statement is None:
+            held, statement = await self._prepared(held, sql)
         try:
-            result = await _with_fresh_plans(held, work)
+            try:
+                result = await method(statement, *args)
+            except asyncpg.InvalidCachedStatementError:
+                # Refused before it ran: a schema change made its plan invalid.
+                held.forget()
+                result = await method(await held.prepared(sql), *args)
         except BaseException as error:
             self._give_back(held, error)
             if gone(error):
@@ -163,19 +171,40 @@ class Pool:
         self._give_back(held)
         return result
 
+    async def _prepared(
+        self, held: Held | None, sql: str
+    ) -> tuple[Held, PreparedStatement[Record]]:
+        """Find a connection that can prepare ``sql``.
+
+        A server that was killed leaves connections that look open for a moment. Nothing has run
+        yet, so the next one is tried, at most as many as there may be.
+        """
+        failures = 0
+        while True:
+            held = held or await self._take()
+            try:
+                return held, await held.prepared(sql)
+            except BaseException as error:
+                self._give_back(held, error)
+                failures += 1
+                if not gone(error):
+                    raise
+                if failures > self._size:
+                    raise unreachable(error) from error
+                held = None
+
     async def _take(self) -> Held:
         if self._closed:
             raise DatabaseUnreachable("The connection pool is closed.")
         deadline = asyncio.get_running_loop().time() + self._wait
         try:
-            async with asyncio.timeout_at(deadline):
-                place = await self._places.get()
+            place = await self._places.take(deadline)
         except TimeoutError:
             raise DatabaseUnreachable(
                 f"All {self._size} database connections were busy for {self._wait:g} seconds.",
                 hint="Raise the pool size, or look for slow statements in pg_stat_activity.",
             ) from None
-        if place is not None and place.usable:
+        if place is not None and place.open:
             return place
         try:
             return await connect_until(
@@ -185,15 +214,15 @@ class Pool:
                 prepare=self._prepare,
             )
         except BaseException:
-            self._places.put_nowait(None)
+            self._places.put(None)
             raise
 
     def _give_back(self, held: Held, error: BaseException | None = None) -> None:
         """Free the place; keep the connection only when it is surely clean."""
-        clean = held.usable and not self._closed and isinstance(error, Exception | None)
+        clean = held.usable and not self._closed and (error is None or isinstance(error, Exception))
         if not clean:
             self._retire(held)
-        self._places.put_nowait(held if clean else None)
+        self._places.put(held if clean else None)
 
     def _retire(self, held: Held) -> None:
         """Close in the background: a cancelled statement is first cancelled on the server."""
@@ -202,15 +231,6 @@ class Pool:
         task = asyncio.get_running_loop().create_task(_close(held))
         self._retiring.add(task)
         task.add_done_callback(self._retiring.discard)
-
-
-async def _with_fresh_plans(held: Held, work: Callable[[Held], Awaitable[Result]]) -> Result:
-    try:
-        return await work(held)
-    except asyncpg.InvalidCachedStatementError:
-        # The statement was refused before it ran: a schema change made its plan invalid.
-        held.forget()
-        return await work(held)
 
 
 async def _close(held: Held) -> None:
