@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 from keyturn.errors import UsageError
 from keyturn.jose.algs import ALGORITHMS
@@ -42,7 +43,7 @@ class Policy:
         if self.leeway < 0:
             raise UsageError(f"the leeway is {self.leeway} seconds, expected 0 or more")
 
-    @property
+    @cached_property
     def audiences(self) -> frozenset[str] | None:
         """The accepted audiences, or None when they are not checked."""
         return frozenset({self.audience}) if isinstance(self.audience, str) else self.audience
