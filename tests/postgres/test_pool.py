@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -174,12 +175,20 @@ async def test_when_all_are_busy_it_says_so(database: Database) -> None:
     assert await pool.fetchval("select 1") == 1
 
 
+def end_connections(database: Database, application_name: str) -> None:
+    """End them without letting the event loop notice (it does not run meanwhile)."""
+    statement = (
+        "select pg_terminate_backend(pid, 2000) from pg_stat_activity"
+        f" where application_name = '{application_name}'"
+    )
+    psql = str(database.cluster.binary("psql"))
+    subprocess.run([psql, reveal(database.dsn).decode(), "-Xqc", statement], check=True)
+
+
 async def test_connections_that_died_unnoticed_cost_nobody_a_request(database: Database) -> None:
     pool = await database.pool(size=3, application_name="doomed")
     await asyncio.gather(*(pool.fetchval("select pg_sleep(0.01)") for _ in range(3)))
-    admin = await database.pool(database.dsn, size=1)
-    end = "select pg_terminate_backend(pid, 2000) from pg_stat_activity where application_name = $1"
-    assert len(await admin.fetch(end, "doomed")) == 3
+    end_connections(database, "doomed")
     answers = await asyncio.gather(*(pool.fetchval("select $1::int", n) for n in range(6)))
     assert answers == list(range(6))
 
