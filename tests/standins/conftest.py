@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
@@ -44,8 +44,15 @@ class Stand:
     admin: Pool
     database: PostgresRestDatabase
     key: SigningKey
-    now: datetime
-    keys: list[KeySet] = field(default_factory=list)
+    clock: list[datetime]
+    """The last one is now."""
+    keys: list[KeySet]
+    """The last one counts."""
+
+    @property
+    def now(self) -> datetime:
+        """The stand-in's time."""
+        return self.clock[-1]
 
     def token(self, role: str | None = "authenticated", **claims: Any) -> str:
         """A token of the stand-in's key, valid for an hour."""
@@ -98,13 +105,13 @@ def standing(database: TestDatabase) -> Standing:
         rest = PostgresRestDatabase(pool, schemas, '"extensions"')
         await rest.start()
         key = generate("ES256", kid="first")
-        now = datetime.now(UTC)
         keys = [KeySet([key.verifying_key()])]
         settings = ServiceSettings(schemas=schemas, max_rows=max_rows)
-        gatekeeper = Gatekeeper(lambda: keys[-1], Settings(), lambda: now)
+        clock = [datetime.now(UTC)]
+        gatekeeper = Gatekeeper(lambda: keys[-1], Settings(), lambda: clock[-1])
         transport = httpx.ASGITransport(RestApp(rest, gatekeeper, settings))
         async with httpx.AsyncClient(transport=transport, base_url="http://rest") as client:
-            yield Stand(client, admin, rest, key, now, keys)
+            yield Stand(client, admin, rest, key, clock, keys)
         await rest.stop()
 
     return running

@@ -14,7 +14,7 @@ from typing import Final
 
 from keyturn.clock import unix
 from keyturn.errors import KeyturnError
-from keyturn.jose import base64url
+from keyturn.jose import base64url, strict_json
 from keyturn.jose.errors import TokenRejected
 from keyturn.jose.jwt import Peeked, peek
 from keyturn.jose.keys import VerifyingKey
@@ -127,7 +127,7 @@ class Admitted:
     claims: Mapping[str, object]
     """The token's claims with ``role`` as it was decided."""
     authenticated: bool
-    """Whether a token was verified; it turns a missing privilege from 401 into 403."""
+    """Whether the role is another than the anonymous one: a missing privilege is then a 403."""
 
 
 def bearer(authorization: str | None) -> str | None:
@@ -193,17 +193,19 @@ def admit(claims: Mapping[str, object], settings: Settings, *, now: datetime) ->
         if answer is not None:
             raise TokenRefused(answer)
     role = _role(claims, settings)
-    return Admitted(role, {**claims, "role": role}, authenticated=True)
+    return Admitted(role, {**claims, "role": role}, authenticated=role != settings.anonymous_role)
 
 
 def _readable(token: str) -> Peeked:
+    """Return header and claims, nothing verified; an unsecured token has no signature to read."""
     try:
+        header = strict_json.loads(base64url.decode(token.partition(".")[0].encode("ascii")))
+        algorithm = header.get("alg")
+        if algorithm == "none":
+            raise TokenRefused(UNSECURED)
         seen = peek(token)
-    except TokenRejected as problem:
+    except (TokenRejected, ValueError) as problem:
         raise TokenRefused(UNREADABLE) from problem
-    algorithm = seen.header.get("alg")
-    if algorithm == "none":
-        raise TokenRefused(UNSECURED)
     if algorithm not in _HEADER_ALGORITHMS:
         raise TokenRefused(UNREADABLE)
     return seen
@@ -235,9 +237,9 @@ def _time_problem(
 
 def _whole(value: float) -> int:
     """Read a NumericDate as PostgREST does: a fraction, or more than 64 bits, counts as zero."""
-    if isinstance(value, float) and not value.is_integer():
-        return 0
     number = int(value)
+    if number != value:
+        return 0
     return number if -_INT64_LIMIT <= number < _INT64_LIMIT else 0
 
 
