@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from keyturn.errors import KeyturnError
+from keyturn.jose.jwks import KeySet
 from keyturn.jose.keys import SigningKey, generate, signing_key_from_secret
 from keyturn.keyring import verbs
 from keyturn.keyring.change import Intent
@@ -147,7 +148,7 @@ class Histories(RuleBasedStateMachine):
 
     @invariant()
     def published_is_what_verifies(self) -> None:
-        published = {jwk["kid"] for jwk in self.ring.public_jwks()["keys"]}  # pyright: ignore
+        published = {key.kid for key in KeySet.parse(self.ring.public_jwks())}
         trusted = {self.oracle.in_use, *self.oracle.standby, *self.oracle.former} - {"", "legacy"}
         assert published == trusted
 
