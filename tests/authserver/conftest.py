@@ -13,6 +13,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -20,6 +21,8 @@ import httpx
 import pytest
 
 from keyturn.authserver.reporting import RequestLine
+from keyturn.jose import jwt
+from keyturn.jose.keys import signing_key_from_secret
 from keyturn.secret import Secret
 from keyturn.secret_access import reveal
 from keyturn.wiring.auth import open_auth, prepare
@@ -162,6 +165,19 @@ def eventually(condition: Callable[[], bool], *, seconds: float = 15.0) -> None:
         assert time.monotonic() < deadline, "it did not happen in time"
         with contextlib.suppress(subprocess.TimeoutExpired):
             subprocess.run(["sleep", "0.02"], timeout=1, check=False)
+
+
+@pytest.fixture
+def service_role() -> Callable[[str], dict[str, str]]:
+    """Return the header of a legacy ``service_role`` key, made with the given JWT_SECRET."""
+
+    def header(secret: str) -> dict[str, str]:
+        expires = int((datetime.now(UTC) + timedelta(hours=1)).timestamp())
+        claims = {"iss": "supabase", "role": "service_role", "exp": expires}
+        signed = jwt.encode(claims, signing_key_from_secret(Secret(secret), kid=None))
+        return {"Authorization": f"Bearer {signed}"}
+
+    return header
 
 
 @pytest.fixture

@@ -4,15 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
-from keyturn.jose import jwt
-from keyturn.jose.keys import signing_key_from_secret
-from keyturn.secret import Secret
-
+ServiceRole = Callable[[str], dict[str, str]]
 OpenAuth = Callable[..., AbstractAsyncContextManager[Any]]
 SECRET = "a-legacy-secret-of-more-than-32-bytes"
 USER = "/user"
@@ -20,13 +16,6 @@ USER = "/user"
 
 def bearer(token: str) -> dict[str, str]:
     return {"Authorization": f"Bearer {token}"}
-
-
-def service_role(secret: str = SECRET) -> dict[str, str]:
-    """Return the header of a legacy ``service_role`` key."""
-    expires = int((datetime.now(UTC) + timedelta(hours=1)).timestamp())
-    claims = {"iss": "supabase", "role": "service_role", "exp": expires}
-    return bearer(jwt.encode(claims, signing_key_from_secret(Secret(secret), kid=None)))
 
 
 async def test_users_see_and_change_their_account(open_server: OpenAuth) -> None:
@@ -70,9 +59,11 @@ async def test_signing_out_takes_effect_at_once(open_server: OpenAuth) -> None:
         )
 
 
-async def test_administrators_manage_accounts(open_server: OpenAuth) -> None:
+async def test_administrators_manage_accounts(
+    open_server: OpenAuth, service_role: ServiceRole
+) -> None:
     async with open_server(GOTRUE_JWT_SECRET=SECRET) as auth:
-        headers = service_role()
+        headers = service_role(SECRET)
         users = "/admin/users"
         body = {"email": "Grace@Example.com", "password": "correct horse", "email_confirm": True}
         created = await auth.http.post(users, headers=headers, json=body)
@@ -95,11 +86,13 @@ async def _twice(auth: Any) -> dict[str, str]:
     return {"email": "twice@example.com", "password": "correct horse"}
 
 
-async def test_lists_are_paged_and_link_to_their_neighbours(open_server: OpenAuth) -> None:
+async def test_lists_are_paged_and_link_to_their_neighbours(
+    open_server: OpenAuth, service_role: ServiceRole
+) -> None:
     async with open_server(GOTRUE_JWT_SECRET=SECRET) as auth:
         for number in range(5):
             await auth.sign_up(f"user{number}@example.com")
-        headers = service_role()
+        headers = service_role(SECRET)
         path = "/admin/users?page=2&per_page=2&filter=example"
         page = await auth.http.get(path, headers=headers)
         await auth.refused(400, "validation_failed", "GET", "/admin/users?page=x", headers=headers)
@@ -127,7 +120,9 @@ async def test_lists_are_paged_and_link_to_their_neighbours(open_server: OpenAut
         ("DELETE", "/admin/users/0b0f2e3c-5a7e-4c53-9d20-5b8c3d4bd7a1"),
     ],
 )
-async def test_users_are_no_administrators(open_server: OpenAuth, method: str, path: str) -> None:
+async def test_users_are_no_administrators(
+    open_server: OpenAuth, service_role: ServiceRole, method: str, path: str
+) -> None:
     async with open_server(GOTRUE_JWT_SECRET=SECRET) as auth:
         await auth.refused(401, "no_authorization", method, path)
         forged = service_role("another-secret-of-more-than-32-bytes")

@@ -1,7 +1,7 @@
 """Which path and method is answered by whom: one table, two ways through it.
 
-Hot endpoints are found by one dictionary lookup; everything else goes through Starlette's router,
-which also knows what is wrong about a path (404) or a method (405).
+Hot endpoints are found by one dictionary lookup; everything else, a wrong path (404) and a wrong
+method (405) too, goes through Starlette's router.
 """
 
 from __future__ import annotations
@@ -65,10 +65,7 @@ class Routes:
                 if endpoint.hot:
                     self._hot[method, endpoint.path] = endpoint.handler
         self._router = Router(
-            [
-                Route(path, _Cold(path, handlers), methods=list(handlers))
-                for path, handlers in by_path.items()
-            ],
+            [Route(path, _Cold(path, handlers)) for path, handlers in by_path.items()],
             redirect_slashes=False,
         )
 
