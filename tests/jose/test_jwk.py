@@ -9,6 +9,7 @@ from keyturn.jose.algs import ALGORITHMS
 from keyturn.jose.errors import InvalidKey
 from keyturn.jose.keys import (
     SigningKey,
+    VerifyingKey,
     generate,
     private_jwk,
     signing_key_from_jwk,
@@ -230,3 +231,30 @@ def test_an_unknown_algorithm_is_refused_by_name() -> None:
     for name in ("none", "RS1", "ES384", "hs256", ""):
         with pytest.raises(InvalidKey, match="ES256, RS256, EdDSA, HS256"):
             generate(name, kid="k")
+
+
+def test_a_key_calls_its_algorithm_by_the_name_that_keyturn_writes(
+    keys: Mapping[str, SigningKey],
+) -> None:
+    assert generate("Ed25519", kid="k").alg == "EdDSA"
+    material = keys["EdDSA"].material
+    with pytest.raises(InvalidKey, match='call its algorithm "EdDSA"'):
+        SigningKey("Ed25519", "k", material)
+    with pytest.raises(InvalidKey, match='call its algorithm "EdDSA"'):
+        VerifyingKey("Ed25519", "k", material.public())
+
+
+def test_a_public_key_without_a_name_is_published_and_read_without_one() -> None:
+    public = generate("ES256", kid=None).verifying_key()
+    assert "kid" not in public.public_jwk()
+    assert verifying_key_from_jwk(public.public_jwk()) == public
+    assert verifying_key_from_jwk(public.public_jwk(), kid="given").kid == "given"
+
+
+def test_keys_are_equal_by_name_and_material(keys: Mapping[str, SigningKey]) -> None:
+    one, other = (generate("HS256", kid="k").verifying_key() for _ in range(2))
+    assert one != other
+    assert one == VerifyingKey("HS256", "k", one.material)
+    assert len({one, VerifyingKey("HS256", "k", one.material)}) == 1
+    assert one != VerifyingKey("HS256", "other", one.material)
+    assert keys["ES256"].verifying_key() != generate("ES256", kid="kid-ES256").verifying_key()

@@ -69,6 +69,9 @@ REFUSED = {
     "minus Infinity": b'{"a":-Infinity}',
     "a float beyond doubles": b'{"a":1e400}',
     "a negative float beyond doubles": b'{"a":-1e400}',
+    "400 digits before the point": b'{"a":' + b"9" * 400 + b".5}",
+    "NaN in indented JSON": b'{ "a": NaN }',
+    "a float beyond doubles in indented JSON": b'{ "a": 1e400 }',
     "400 digits": b'{"a":' + b"9" * 400 + b"}",
     "5000 digits": b'{"a":' + b"9" * 5000 + b"}",
     "21 digits": b'{"a":' + b"9" * 21 + b"}",
@@ -107,3 +110,33 @@ def test_accepts(what: str) -> None:
 @given(OBJECTS)
 def test_writes_what_the_standard_library_reads(value: dict[str, object]) -> None:
     assert json.loads(strict_json.dumps(value)) == value
+
+
+PIECES = st.sampled_from(
+    [
+        "{",
+        "}",
+        "[",
+        "]",
+        ",",
+        ":",
+        '"a"',
+        '"b"',
+        '"\\u0000"',
+        "1",
+        "-0",
+        "1e5",
+        "1E400",
+        "null",
+        " ",
+    ]
+)
+
+
+@given(st.binary(max_size=20) | st.lists(PIECES, max_size=12).map(lambda p: "".join(p).encode()))
+def test_anything_is_refused_with_a_value_error_or_means_what_others_read(raw: bytes) -> None:
+    try:
+        value = strict_json.loads(raw)
+    except ValueError:
+        return
+    assert value == json.loads(raw)

@@ -66,12 +66,6 @@ class UnknownKid(TokenRejected):
     code = "unknown_kid"
 
 
-class KeyNotUsable(TokenRejected):
-    """The key that the token names must not verify signatures."""
-
-    code = "key_not_usable"
-
-
 class BadSignature(TokenRejected):
     """The token's signature does not verify with the key it names."""
 

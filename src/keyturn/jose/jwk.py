@@ -60,9 +60,9 @@ def thumbprint(key: VerifyingKey) -> str:
 
     A thumbprint of a shared secret would let anybody test guesses of it (RFC 7638 §7).
     """
-    required = key.material.members()
     if key.is_symmetric:
         raise InvalidKey("an HS256 key has no thumbprint that may be shown")
+    required = key.material.members()
     required["kty"] = ALGORITHMS[key.alg].kty
     canonical = strict_json.dumps(dict(sorted(required.items())))
     return base64url.encode(sha256(canonical).digest()).decode("ascii")

@@ -27,6 +27,13 @@ def check_kid(kid: object) -> None:
         raise InvalidKey(f'a "kid" must be text of 1 to {MAX_KID_CHARS} printable characters')
 
 
+def _check_names(alg: str, kid: str | None) -> None:
+    name = algorithm(alg).name
+    if alg != name:
+        raise InvalidKey(f'a key for "{alg}" has to call its algorithm "{name}"')
+    check_kid(kid)
+
+
 @dataclass(frozen=True)
 class VerifyingKey:
     """The half that verifies; for HS256 it holds the shared secret and cannot be published.
@@ -39,10 +46,7 @@ class VerifyingKey:
     material: PublicMaterial = field(repr=False, hash=False)
 
     def __post_init__(self) -> None:
-        if self.alg not in ALGORITHMS:
-            algorithm(self.alg)
-            raise InvalidKey(f"the algorithm {self.alg} must be given by its own name")
-        check_kid(self.kid)
+        _check_names(self.alg, self.kid)
 
     @property
     def is_symmetric(self) -> bool:
@@ -77,8 +81,7 @@ class SigningKey:
     material: PrivateMaterial = field(repr=False)
 
     def __post_init__(self) -> None:
-        algorithm(self.alg)
-        check_kid(self.kid)
+        _check_names(self.alg, self.kid)
 
     def sign(self, signing_input: bytes) -> bytes:
         """Return the raw JWS signature of ``signing_input``."""
