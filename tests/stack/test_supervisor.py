@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import os
 import signal
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -59,12 +59,20 @@ class Stack:
 
     async def until_ready_again(self, name: str, restarts: int) -> None:
         """Wait until a part was restarted ``restarts`` times and is ready."""
-        for _ in range(300):
+
+        def ready_again() -> bool:
             status = next(s for s in self.supervisor.statuses() if s.name == name)
-            if status.restarts == restarts and status.state is PartState.READY:
+            return status.restarts == restarts and status.state is PartState.READY
+
+        await self.until(ready_again)
+
+    async def until(self, holds: Callable[[], bool]) -> None:
+        """Wait, for three seconds at most, until ``holds``."""
+        for _ in range(300):
+            if holds():
                 return
             await asyncio.sleep(0.01)
-        raise AssertionError(f"{name} did not come back: {self.changes}")
+        raise AssertionError(f"it did not happen: {self.changes}")
 
 
 @contextlib.asynccontextmanager
@@ -119,13 +127,15 @@ async def test_a_killed_part_comes_back_within_a_second(tmp_path: Path) -> None:
 
 
 async def test_a_dependent_waits_for_what_it_needs_to_come_back(tmp_path: Path) -> None:
-    """When both die, the database is ready again before the server is started."""
+    """A server that dies while the database is away is started after the database is back."""
     async with stack(tmp_path) as made:
         db = made.part("db", f"sleep 0.2; {SERVES}")
         await made.supervisor.start([db, made.part("web", SERVES, needs=("db",))])
         made.changes.clear()
+        web = made.pid("web")
         os.kill(made.pid("db"), signal.SIGKILL)
-        os.kill(made.pid("web"), signal.SIGKILL)
+        await made.until(lambda: PartState.STARTING in made.states("db"))
+        os.kill(web, signal.SIGKILL)
         await made.until_ready_again("web", 1)
 
         moments = [(s.name, s.state) for s in made.changes]

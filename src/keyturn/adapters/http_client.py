@@ -42,7 +42,7 @@ class StandardHttpClient:
     def _send(
         self, method: str, url: str, headers: dict[str, str], body: bytes | None
     ) -> HttpAnswer:
-        parts = urlsplit(url)
+        parts = _split(url)
         connection = self._connection(parts)
         target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
         started = time.perf_counter()
@@ -50,6 +50,8 @@ class StandardHttpClient:
             connection.request(method, target, body, {"user-agent": _AGENT, **headers})
             answer = connection.getresponse()
             content = answer.read(self._max_bytes + 1)
+            if answer.length and len(content) <= self._max_bytes:
+                raise http.client.IncompleteRead(content, answer.length)
         except (OSError, http.client.HTTPException) as problem:
             raise Unreachable(
                 f"{_origin(parts)} did not answer {method} {parts.path or '/'}: {_why(problem)}.",
@@ -65,19 +67,26 @@ class StandardHttpClient:
         return HttpAnswer(answer.status, received, content, time.perf_counter() - started)
 
     def _connection(self, parts: SplitResult) -> http.client.HTTPConnection:
-        try:
-            host, port = parts.hostname, parts.port
-        except ValueError:
-            host, port = None, None
-        if parts.scheme not in {"http", "https"} or not host:
-            raise UsageError(
-                f"{_origin(parts)!r} is not an http or https address.",
-                hint="Write it as http://127.0.0.1:8000 or https://api.example.com.",
-            )
+        host, port = parts.hostname or "", parts.port
         if parts.scheme == "https":
             context = ssl.create_default_context()
             return http.client.HTTPSConnection(host, port, timeout=self._timeout, context=context)
         return http.client.HTTPConnection(host, port, timeout=self._timeout)
+
+
+def _split(url: str) -> SplitResult:
+    """Return the parts of ``url``; raises ``UsageError`` unless it is http or https with a host."""
+    try:
+        parts = urlsplit(url)
+        port_is_a_number = parts.port is None or parts.port >= 0
+    except ValueError:
+        parts, port_is_a_number = SplitResult("", "", "", "", ""), False
+    if parts.scheme not in {"http", "https"} or not parts.hostname or not port_is_a_number:
+        raise UsageError(
+            f"{url.rpartition('@')[2]!r} is not an http or https address.",
+            hint="Write it as http://127.0.0.1:8000 or https://api.example.com.",
+        )
+    return parts
 
 
 def _origin(parts: SplitResult) -> str:

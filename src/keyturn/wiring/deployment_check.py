@@ -102,8 +102,8 @@ def _local_keys(options: CheckOptions) -> dict[str, str]:
 
 
 def _same_origin(one: str, other: str) -> bool:
-    left, right = urlsplit(one), urlsplit(other)
     try:
+        left, right = urlsplit(one), urlsplit(other)
         same_port = left.port == right.port
     except ValueError:
         return False
