@@ -9,11 +9,12 @@ from __future__ import annotations
 import asyncio
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from functools import lru_cache, partial
 from typing import Final
 
 from keyturn.authserver.client_address import client_address
-from keyturn.authserver.cors import Cors
+from keyturn.authserver.cors import Cors, decoration
 from keyturn.authserver.exchange import Exchange, Receive, Reply, Scope, Send
 from keyturn.authserver.options import ServerOptions
 from keyturn.authserver.problems import (
@@ -52,6 +53,9 @@ class AuthApp:
         self._metrics = metrics
         self._new_id = new_id
         self._cors = Cors(options.cors_allowed_headers)
+        self._client_address = lru_cache(maxsize=4096)(
+            partial(client_address, trusted=options.trusted_proxies)
+        )
         self._limit = options.max_request_duration.total_seconds()
         header = options.request_id_header
         self._id_header = header.lower().encode("latin-1", "replace") if header else None
@@ -78,35 +82,41 @@ class AuthApp:
             self._metrics.request(line)
 
     def _exchange(self, scope: Scope, receive: Receive) -> Exchange:
-        forwarded, request_id = None, None
-        for name, value in scope["headers"]:
-            if name == b"x-forwarded-for":
-                text = value.decode("latin-1")
-                forwarded = text if forwarded is None else f"{forwarded},{text}"
-            elif name == self._id_header and request_id is None:
-                request_id = value.decode("latin-1")
-        if request_id is None or not _REQUEST_ID.fullmatch(request_id):
-            request_id = self._new_id()
+        # Of a repeated header the first value counts: the last one written into a dict.
+        headers: dict[bytes, bytes] = dict(reversed(scope["headers"]))
+        forwarded = None
+        if b"x-forwarded-for" in headers:
+            values = (value for name, value in scope["headers"] if name == b"x-forwarded-for")
+            forwarded = b",".join(values).decode("latin-1")
         peer = scope.get("client")
-        ip = client_address(peer[0] if peer else None, forwarded, self._options.trusted_proxies)
-        return Exchange(scope, receive, request_id, ip, self._options.max_body)
+        return Exchange(
+            scope,
+            headers,
+            receive,
+            self._request_id(headers),
+            self._client_address(peer[0] if peer else None, forwarded),
+            self._options.max_body,
+        )
+
+    def _request_id(self, headers: Mapping[bytes, bytes]) -> str:
+        if self._id_header is not None:
+            sent = headers.get(self._id_header, b"").decode("latin-1")
+            if _REQUEST_ID.fullmatch(sent):
+                return sent
+        return self._new_id()
 
     async def _reply(self, exchange: Exchange) -> Reply:
-        preflight = self._cors.preflight(exchange)
-        if preflight is not None:
-            return preflight
+        if exchange.method == "OPTIONS":
+            preflight = self._cors.preflight(exchange)
+            if preflight is not None:
+                return preflight
         reply = Reply(500)
         with _Failure() as failure:
             async with asyncio.timeout(self._limit):
                 reply = await self._routes.answer(exchange)
         if failure.error is not None:
             reply = self._render(exchange, failure.error)
-        return Reply(
-            reply.status,
-            reply.body,
-            [*reply.headers, *self._cors.decorate(exchange)],
-            reply.error_code,
-        )
+        return reply
 
     def _render(self, exchange: Exchange, error: Exception) -> Reply:
         if isinstance(error, TimeoutError):
@@ -147,7 +157,7 @@ def render(exchange: Exchange, problem: Problem, *, closing: bool = False) -> Re
 
 
 async def _send(exchange: Exchange, reply: Reply, send: Send) -> None:
-    headers = list(reply.headers)
+    headers = [*reply.headers, *(() if reply.complete else decoration(exchange))]
     if reply.status not in (204, 304):
         headers.append((b"content-length", str(len(reply.body)).encode()))
     await send({"type": "http.response.start", "status": reply.status, "headers": headers})

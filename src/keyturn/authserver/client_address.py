@@ -8,12 +8,10 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Sequence
-from functools import lru_cache
 
 from keyturn.authserver.options import Network
 
 
-@lru_cache(maxsize=4096)
 def client_address(peer: str | None, forwarded: str | None, trusted: Sequence[Network]) -> str:
     """Return the client's address, or "" when nothing believable is known.
 

@@ -26,12 +26,13 @@ _ORIGIN: Final[list[Header]] = [
     (b"access-control-allow-origin", b"*"),
     (b"access-control-allow-credentials", b"true"),
 ]
-ACTUAL: Final[list[Header]] = [
+_CROSS_ORIGIN: Final[list[Header]] = [
+    (b"vary", b"Origin"),
     *_ORIGIN,
     (b"access-control-expose-headers", b"X-Total-Count, Link, X-Supabase-Api-Version"),
 ]
-VARY: Final[Header] = (b"vary", b"Origin")
-_VARY_PREFLIGHT: Final[Header] = (
+_PLAIN: Final[list[Header]] = [(b"vary", b"Origin")]
+_PREFLIGHT: Final[Header] = (
     b"vary",
     b"Origin, Access-Control-Request-Method, Access-Control-Request-Headers",
 )
@@ -58,17 +59,17 @@ class Cors:
             or asked.upper() not in METHODS
             or not self._allowed.issuperset(wanted)
         ):
-            return Reply(204, headers=(_VARY_PREFLIGHT,))
+            return Reply(204, headers=(_PREFLIGHT,), complete=True)
         granted: list[Header] = [
-            _VARY_PREFLIGHT,
+            _PREFLIGHT,
             *_ORIGIN,
             (b"access-control-allow-methods", asked.upper().encode("latin-1")),
         ]
         if wanted:
             granted.append((b"access-control-allow-headers", ", ".join(wanted).encode("latin-1")))
-        return Reply(204, headers=granted)
+        return Reply(204, headers=granted, complete=True)
 
-    @staticmethod
-    def decorate(exchange: Exchange) -> list[Header]:
-        """Return the headers that every other response carries."""
-        return [VARY, *ACTUAL] if exchange.header(b"origin") is not None else [VARY]
+
+def decoration(exchange: Exchange) -> list[Header]:
+    """Return the headers that every response carries."""
+    return _CROSS_ORIGIN if b"origin" in exchange.headers else _PLAIN

@@ -33,8 +33,8 @@ class Reply:
     headers: Sequence[Header] = (JSON,)
     error_code: str | None = None
     """For the log and the metrics."""
-    facts: Mapping[str, object] | None = None
-    """What the log line says beyond method, route and status; never personal data."""
+    complete: bool = False
+    """No cross-origin headers are added: it has its own."""
 
 
 @dataclass(slots=True)
@@ -42,6 +42,8 @@ class Exchange:
     """One request: the ASGI scope with the few questions that handlers ask."""
 
     scope: Scope
+    headers: Mapping[bytes, bytes]
+    """The first value of every header, names in lower case."""
     receive: Receive
     request_id: str
     ip: str
@@ -63,11 +65,8 @@ class Exchange:
 
     def header(self, name: bytes) -> str | None:
         """Return the first value of the header ``name`` (lower-case), or None."""
-        for key, value in self.scope["headers"]:
-            if key == name:
-                text: str = value.decode("latin-1")
-                return text
-        return None
+        value = self.headers.get(name)
+        return None if value is None else value.decode("latin-1")
 
     def query(self, name: str) -> str | None:
         """Return the first value of the query parameter ``name``, or None."""
@@ -80,8 +79,8 @@ class Exchange:
 
         Raises :class:`ClientGone` when the client leaves before it has sent everything.
         """
-        declared = self.header(b"content-length")
-        if declared is not None and declared.isdecimal() and int(declared[:20]) > self.max_body:
+        declared = self.headers.get(b"content-length", b"")
+        if declared.isdigit() and int(declared[:20]) > self.max_body:
             raise BodyTooLarge
         message = await self.receive()
         if message["type"] == "http.request" and not message.get("more_body", False):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import functools
-import uuid
+import itertools
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
@@ -127,12 +127,14 @@ def auth_app(
         server,
         log=log,
         metrics=metrics,
-        new_id=_new_id,
+        new_id=_request_ids(),
     )
 
 
-def _new_id() -> str:
-    return str(uuid.UUID(bytes=system.entropy(16), version=4))
+def _request_ids() -> Callable[[], str]:
+    """Return a maker of ids: a random part for this worker, and a count."""
+    prefix, numbers = system.entropy(8).hex(), itertools.count(1)
+    return lambda: f"{prefix}-{next(numbers):x}"
 
 
 @asynccontextmanager
