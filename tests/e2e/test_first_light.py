@@ -6,16 +6,20 @@ import asyncio
 import shutil
 import subprocess
 import uuid
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import httpx
 import jwt
 import pytest
-from supabase import AuthApiError, PostgrestAPIError, create_client
+from supabase import AuthApiError, Client, PostgrestAPIError, create_client
+from supabase.lib.client_options import SyncClientOptions
 from tests.support.stack import Stack, environment, running
 
 pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("stack"), pytest.mark.timeout(240)]
 JS = Path(__file__).parent / "js"
+MakeClient = Callable[[str], Client]
 
 
 def node(stack: Stack, script: str, *flags: str) -> subprocess.CompletedProcess[str]:
@@ -61,18 +65,30 @@ def test_supabase_js_with_legacy_keys(legacy_stack: Stack) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+@pytest.fixture
+def app(stack: Stack) -> Iterator[MakeClient]:
+    """Makes Python clients whose connections are closed at the end."""
+    with ExitStack() as opened:
+
+        def make(key: str) -> Client:
+            http = opened.enter_context(httpx.Client(timeout=20))
+            return create_client(stack.url, key, options=SyncClientOptions(httpx_client=http))
+
+        yield make
+
+
 class TestSupabasePy:
     """The Python client, one journey per method."""
 
-    def test_sign_up_sign_in_and_row_level_security(self, stack: Stack) -> None:
+    def test_sign_up_sign_in_and_row_level_security(self, stack: Stack, app: MakeClient) -> None:
         password = uuid.uuid4().hex
         apps = []
         for name in ("ann", "ben"):
-            app = create_client(stack.url, stack.info["publishable_key"])
+            client = app(stack.info["publishable_key"])
             email = f"{name}-{uuid.uuid4().hex[:8]}@example.com"
-            app.auth.sign_up({"email": email, "password": password})
-            app.auth.sign_in_with_password({"email": email, "password": password})
-            apps.append(app)
+            client.auth.sign_up({"email": email, "password": password})
+            client.auth.sign_in_with_password({"email": email, "password": password})
+            apps.append(client)
         ann, ben = apps
         note = ann.table("notes").insert({"body": "mine"}).execute().data[0]
         assert isinstance(note, dict)
@@ -84,25 +100,25 @@ class TestSupabasePy:
             ben.table("notes").insert({"body": "x", "owner": note["owner"]}).execute()
         assert refused.value.code == "42501"
 
-    def test_claims_refresh_and_sign_out(self, stack: Stack) -> None:
-        app = create_client(stack.url, stack.info["publishable_key"])
+    def test_claims_refresh_and_sign_out(self, stack: Stack, app: MakeClient) -> None:
+        client = app(stack.info["publishable_key"])
         email = f"cat-{uuid.uuid4().hex[:8]}@example.com"
-        session = app.auth.sign_up({"email": email, "password": uuid.uuid4().hex}).session
+        session = client.auth.sign_up({"email": email, "password": uuid.uuid4().hex}).session
         assert session
-        claims = app.auth.get_claims()
+        claims = client.auth.get_claims()
         assert claims
         assert claims["headers"]["alg"] == "ES256"
         assert claims["claims"]["role"] == "authenticated"
-        fresh = app.auth.refresh_session().session
+        fresh = client.auth.refresh_session().session
         assert fresh
         assert fresh.refresh_token != session.refresh_token
-        app.auth.sign_out({"scope": "global"})
+        client.auth.sign_out({"scope": "global"})
         with pytest.raises(AuthApiError) as refused:
-            app.auth.refresh_session(fresh.refresh_token)
+            client.auth.refresh_session(fresh.refresh_token)
         assert refused.value.code == "refresh_token_not_found"
 
-    def test_admin(self, stack: Stack) -> None:
-        admin = create_client(stack.url, stack.info["secret_key"]).auth.admin
+    def test_admin(self, stack: Stack, app: MakeClient) -> None:
+        admin = app(stack.info["secret_key"]).auth.admin
         email = f"dan-{uuid.uuid4().hex[:8]}@example.com"
         made = admin.create_user(
             {"email": email, "password": uuid.uuid4().hex, "email_confirm": True}

@@ -64,8 +64,6 @@ def test_bad_bodies(stack: Stack, path: str, name: str) -> None:
         "or=(id.eq.1,,)",
         "order=id.sideways",
         "limit=-1",
-        "limit=99999999999999999999999",
-        "offset=x",
         "\x00=eq.1",
         "id=eq.%00",
         "body=eq.%ff",
@@ -82,6 +80,15 @@ def test_bad_queries(stack: Stack, query: str) -> None:
     answer = httpx.get(url, headers=secret)
     assert 400 <= answer.status_code < 500, f"{answer.status_code} {answer.text}"
     assert answer.json()["message"]
+
+
+@pytest.mark.parametrize("query", ["limit=99999999999999999999999", "offset=x"])
+def test_numbers_that_postgrest_ignores(stack: Stack, query: str) -> None:
+    """PostgREST reads a limit that is no number as none; so does the stand-in."""
+    answer = httpx.get(
+        f"{stack.url}/rest/v1/notes?{query}", headers={"apikey": stack.info["secret_key"]}
+    )
+    assert answer.status_code == 200, answer.text
 
 
 TOKENS = {

