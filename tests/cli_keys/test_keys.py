@@ -284,6 +284,19 @@ def test_the_wrong_master_key_is_named_and_nothing_changes(
     assert run("keys", "rotate", *FORCE).code == 0
 
 
+def test_resealing_lets_the_old_master_key_go(
+    run: Run, ring: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import base64
+
+    old, new = os.environ["KEYTURN_MASTER_KEY"], base64.b64encode(bytes(range(32))).decode()
+    monkeypatch.setenv("KEYTURN_MASTER_KEY", f"{new},{old}")
+    assert sorted(run("keys", "reseal", "--json").json["resealed"]) == sorted(ring.values())
+    assert run("keys", "reseal", "--json").json["resealed"] == []
+    monkeypatch.setenv("KEYTURN_MASTER_KEY", new)
+    assert run("keys", "rotate", *FORCE).code == 0
+
+
 def test_a_database_that_is_away_is_exit_4(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("KEYTURN_DATABASE_URL", "postgresql://u:hush@127.0.0.1:1/postgres")
     away = run("keys", "list")

@@ -34,7 +34,7 @@ def ring_after_the_switch() -> KeyRing:
     """Return a ring whose legacy secret was just replaced by an ES256 key."""
     legacy = signing_key_from_secret(Secret(SECRET), kid=None)
     first = verbs.new_key("legacy", legacy, KeyState.IN_USE, NOW, legacy=True)
-    standby = verbs.new_key("es", generate("ES256", kid="es"), KeyState.STANDBY, NOW)
+    standby = verbs.new_key("z-es", generate("ES256", kid="z-es"), KeyState.STANDBY, NOW)
     ring = verbs.start(Intent(NOW, "t"), first, (standby,)).result(KeyRing(0, ()))
     intent = Intent(NOW, "t", "test", force=True)
     return verbs.rotate(ring, RingPolicy(), intent, fresh).result(ring)
@@ -47,7 +47,7 @@ def document(name: str) -> Any:
 
 def test_the_public_jwks_has_no_secret_and_no_private_member() -> None:
     keys = document("public-jwks")["keys"]
-    assert [key["kid"] for key in keys] == ["es", "new"]
+    assert [key["kid"] for key in keys] == ["z-es", "new"]
     for key in keys:
         assert not PRIVATE & key.keys()
         assert key["key_ops"] == ["verify"]
@@ -67,10 +67,10 @@ def test_gotrue_gets_exactly_one_key_that_signs_and_it_is_the_one_in_use() -> No
     keys = document("gotrue-jwt-keys")
     assert isinstance(keys, list)
     signing = [key for key in keys if "sign" in key["key_ops"]]
-    assert [key["kid"] for key in signing] == ["es"]
+    assert [key["kid"] for key in signing] == ["z-es"]
     assert "d" in signing[0]
     token = jwt.encode({"sub": "x"}, jwt.PyJWK(signing[0]).key, algorithm="ES256")
-    published = next(k for k in document_of_same_ring(signing[0]) if k["kid"] == "es")
+    published = next(k for k in document_of_same_ring(signing[0]) if k["kid"] == "z-es")
     assert jwt.decode(token, jwt.PyJWK(published).key, algorithms=["ES256"]) == {"sub": "x"}
     assert sum(1 for key in keys if key["kty"] == "oct") == 1
 
@@ -82,7 +82,7 @@ def document_of_same_ring(jwk: dict[str, Any]) -> list[dict[str, Any]]:
 
 def test_the_articles_form_has_pem_and_no_shared_secret() -> None:
     keys = document("article-jwt-keys")
-    assert [(key["alg"], key["key_id"]) for key in keys] == [("ES256", "es"), ("ES256", "new")]
+    assert [(key["alg"], key["key_id"]) for key in keys] == [("ES256", "z-es"), ("ES256", "new")]
     for key in keys:
         assert key["private_key"].startswith("-----BEGIN PRIVATE KEY-----\n")
 
@@ -104,5 +104,7 @@ def test_a_key_that_stopped_signing_has_no_private_form_any_more() -> None:
         lambda alg: ("newer", generate(alg, kid="newer")),
     ).result(ring)  # fmt: skip
     with pytest.raises(BrokenRing, match="gone"):
-        KEY_FORMS["private-jwk"].render(done.find("es"))
-    assert opened(KEY_FORMS["public-pem"].render(done.find("es"))).startswith(b"-----BEGIN PUBLIC")
+        KEY_FORMS["private-jwk"].render(done.find("z-es"))
+    assert opened(KEY_FORMS["public-pem"].render(done.find("z-es"))).startswith(
+        b"-----BEGIN PUBLIC"
+    )

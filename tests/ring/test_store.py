@@ -249,6 +249,24 @@ async def test_another_master_key_opens_nothing_but_may_join(rings: Rings) -> No
     assert ring.signing_key.kid == ring.in_use.kid
 
 
+async def test_resealing_frees_the_ring_of_the_old_master_key_at_once(rings: Rings) -> None:
+    bench = await rings.bench(legacy_secret=Secret("s" * 32))
+    await keys.rotate(bench, forced())
+    new = Secret(os.urandom(32))
+    with pytest.raises(UnknownMasterKey):
+        await (await rings.store(new)).load()
+    both = await rings.store(new, rings.master)
+    moved = await both.reseal(Intent(NOW, "ops", "the old key was in a backup"))
+    ring = await (await rings.store(new)).load()
+    assert set(moved) == {key.kid for key in ring.keys}
+    assert facts(ring) == facts(await both.load())
+    with pytest.raises(UnknownMasterKey):
+        await bench.store.load()
+    assert await both.reseal(forced()) == ()
+    newest = (await both.audit(1))[0]
+    assert (newest.verb, newest.actor) == ("reseal", "ops")
+
+
 async def test_keys_of_every_algorithm_survive_the_store(rings: Rings) -> None:
     bench = await rings.bench()
     for alg in ("RS256", "EdDSA", "HS256"):

@@ -249,6 +249,26 @@ def export(
     handover.hand_over(asyncio.run(render()), out, private=row.private)
 
 
+@command.command("reseal")
+@reason_option
+@actor_option
+@data_dir_option
+@json_option
+def reseal(reason: str | None, actor: str | None, data_dir: str | None, as_json: bool) -> None:
+    """Put every private key under the first master key, so that older ones can be removed."""
+    from keyturn.adapters.system import now
+    from keyturn.keyring.change import Intent
+    from keyturn.wiring.ring import ring_access
+
+    async def carry_out() -> tuple[str, ...]:
+        async with ring_access(data_dir, unseal=True) as access:
+            return await access.store.reseal(Intent(now(), actor_name(actor), reason))
+
+    moved = asyncio.run(carry_out())
+    human = "\n".join(f"resealed  {kid}" for kid in moved) or "every key is under it already"
+    emit({"resealed": list(moved)}, as_json, human)
+
+
 def _confirm(kid: str, typed: str | None, verb: str, *, dry_run: bool) -> None:
     """Have the key's name typed: as an option, or at the terminal."""
     if dry_run:

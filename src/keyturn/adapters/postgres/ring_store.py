@@ -29,7 +29,7 @@ from keyturn.jose.keys import (
     signing_key_from_secret,
     verifying_key_from_jwk,
 )
-from keyturn.keyring.change import RingChange, Step
+from keyturn.keyring.change import Intent, RingChange, Step
 from keyturn.keyring.documents import shared_secret_key
 from keyturn.keyring.errors import AlreadyChanged, BrokenRing
 from keyturn.keyring.ring import KeyRing, RingKey
@@ -103,6 +103,25 @@ class PostgresRingStore:
     async def announce_token_life(self, seconds: int) -> None:
         """Record how long this server's tokens live; retirement waits for the longest."""
         await self._pool.fetchval(load(_PACKAGE, "ring/announce_token_life"), seconds)
+
+    async def reseal(self, intent: Intent) -> tuple[str, ...]:
+        """Put every private half under the first master key; return the names of those moved.
+
+        A key that another process changed meanwhile is left to it. Raises as :meth:`load`.
+        """
+        if self._sealer is None:
+            raise SealerNeeded
+        moved = []
+        for row in await self._pool.fetch(load(_PACKAGE, "ring/envelopes")):
+            kid, alg, known = row["kid"], row["alg"], bytes(row["sealed"])
+            if self._sealer.is_current(known):
+                continue
+            plain = self._sealer.unseal(known, kid=kid, alg=alg)
+            sealed = self._sealer.seal(plain, kid=kid, alg=alg)
+            facts = (kid, known, sealed, intent.now, intent.actor, intent.reason)
+            if await self._pool.fetchval(load(_PACKAGE, "ring/reseal"), *facts):
+                moved.append(kid)
+        return tuple(moved)
 
     async def audit(self, limit: int) -> Sequence[AuditEntry]:
         """Return the newest ``limit`` lines of the audit log, newest first."""
