@@ -25,7 +25,7 @@ _FORMATS: Mapping[str, re.Pattern[str]] = {
     ),
     "fbscrypt": re.compile(
         r"\$fbscrypt\$v=1,n=(?P<n>[0-9]{1,2}),r=(?P<r>[0-9]{1,3}),p=(?P<p>[0-9]{1,3})"
-        r"(?:,ss=(?P<ss>" + _B64 + r"))?(?:,sk=(?P<sk>" + _B64 + r"))?"
+        r"(?:,ss=(?P<ss>(?:" + _B64 + r")?))?(?:,sk=(?P<sk>" + _B64 + r"))?"
         r"\$(?P<salt>" + _B64 + r")\$(?P<hash>" + _B64 + r")"
     ),
 }
