@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 import sys
@@ -15,13 +16,27 @@ from typing import IO
 class Background:
     """A process of its own session, and the pipe on which it reports."""
 
-    pid: int
+    process: subprocess.Popen[bytes]
     report: IO[bytes]
+
+    @property
+    def pid(self) -> int:
+        """Its process id."""
+        return self.process.pid
 
     def wait_for_report(self) -> bytes:
         """Return all that it wrote until it closed the pipe; empty when it died without a word."""
         with self.report:
             return self.report.read()
+
+    def leave(self) -> None:
+        """Let it live on: Popen must not complain that nobody waited for it."""
+        self.process.returncode = 0
+
+    def wait_until_ended(self, seconds: float) -> None:
+        """Wait for its end, ``seconds`` at most."""
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self.process.wait(seconds)
 
 
 def start_in_background(arguments: Sequence[str], log: Path) -> Background:
@@ -41,9 +56,7 @@ def start_in_background(arguments: Sequence[str], log: Path) -> Background:
     finally:
         os.close(writing)
         os.close(output)
-    # It outlives us: nobody is to wait for it, and Popen must not complain about that.
-    process.returncode = 0
-    return Background(process.pid, os.fdopen(reading, "rb"))
+    return Background(process, os.fdopen(reading, "rb"))
 
 
 def report(descriptor: int, content: bytes) -> None:

@@ -6,7 +6,7 @@ import json
 import os
 import signal
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from keyturn.adapters.daemon import Background, report, start_in_background
 from keyturn.adapters.folder_lock import holder
@@ -25,6 +25,8 @@ _FAMILIES: Mapping[str, type[KeyturnError]] = {
     "unsafe": RefusedUnsafe,
 }
 
+_END_SECONDS: Final = 30.0
+
 
 class StartFailed(KeyturnError):
     """The stack could not be started in the background."""
@@ -42,9 +44,15 @@ def start_detached(options: UpOptions) -> dict[str, Any]:
     if holder(where.lock) is not None:
         raise already_running(where)
     background = start_in_background(_arguments(options, where), where.logs / "supervisor.log")
-    document = _hear(background, where)
+    try:
+        document = _hear(background, where)
+    except BaseException:
+        background.wait_until_ended(_END_SECONDS)
+        raise
     if "error" in document:
+        background.wait_until_ended(_END_SECONDS)
         raise _error(document["error"])
+    background.leave()
     facts: dict[str, Any] = document["ready"]
     return facts
 
