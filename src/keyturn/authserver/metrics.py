@@ -62,6 +62,12 @@ class PrometheusMetrics:
             multiprocess_mode="livemax",
             registry=registry,
         )
+        self._behind = Gauge(
+            "keyturn_ring_behind_seconds",
+            "Time since the database confirmed the ring in memory; the longest of all workers.",
+            multiprocess_mode="livemax",
+            registry=registry,
+        )
         self._pool = Gauge(
             "keyturn_database_connections",
             "Places of the connection pools of all workers.",
@@ -100,8 +106,9 @@ class PrometheusMetrics:
         self._version.set(ring.version)
         self._since.set(unix(key.promoted_at or key.created_at))
 
-    def pool(self, size: int, idle: int) -> None:
-        """Show how many places the pool of this worker has, and how many are free."""
+    def state(self, *, size: int, idle: int, behind: float) -> None:
+        """Show the pool's places, how many are free, and how old the ring in memory may be."""
+        self._behind.set(behind)
         self._pool.labels("used").set(size - idle)
         self._pool.labels("idle").set(idle)
 

@@ -56,6 +56,7 @@ def defect(error: BaseException) -> dict[str, object]:
     frames = traceback.extract_tb(error.__traceback__)
     return {
         "error": type(error).__qualname__,
+        "code": getattr(error, "code", None),
         "sqlstate": getattr(error, "sqlstate", None),
         "trace": [f"{_short(f.filename)}:{f.lineno} {f.name}" for f in frames[-12:]],
         "cause": type(error.__cause__).__qualname__ if error.__cause__ else None,

@@ -15,6 +15,7 @@ from keyturn.adapters.hashing import ThreadedHasher
 from keyturn.adapters.postgres.account_store import HOT_STATEMENTS, PostgresAccountStore
 from keyturn.adapters.postgres.migrations import migrate
 from keyturn.adapters.postgres.pool import Pool
+from keyturn.adapters.postgres.ring_watch import RingWatcher
 from keyturn.authserver.app import AuthApp
 from keyturn.authserver.endpoints import auth_routes
 from keyturn.authserver.health import Health, Ping
@@ -22,7 +23,6 @@ from keyturn.authserver.published import Published
 from keyturn.authserver.reporting import Log
 from keyturn.flows.keys_start import ensure
 from keyturn.flows.plane import AuthPlane
-from keyturn.flows.ports.ring import RingSource
 from keyturn.secret import Secret
 from keyturn.wiring.first_keys import first_keys
 from keyturn.wiring.locations import Locations, auth_database, locations
@@ -139,7 +139,7 @@ def _request_ids() -> Callable[[], str]:
 
 @asynccontextmanager
 async def _gauges(
-    metrics: PrometheusMetrics | None, pool: Pool, ring: RingSource
+    metrics: PrometheusMetrics | None, pool: Pool, ring: RingWatcher
 ) -> AsyncIterator[None]:
     """Keep the gauges true while the worker runs."""
     if metrics is None:
@@ -147,7 +147,7 @@ async def _gauges(
         return
     metrics.ring(ring.current())
     ring.subscribe(metrics.ring)
-    task = asyncio.create_task(_watch_pool(metrics.pool, pool), name="keyturn-gauges")
+    task = asyncio.create_task(_keep_true(metrics, pool, ring), name="keyturn-gauges")
     try:
         yield
     finally:
@@ -156,7 +156,7 @@ async def _gauges(
             await task
 
 
-async def _watch_pool(show: Callable[[int, int], None], pool: Pool) -> None:
+async def _keep_true(metrics: PrometheusMetrics, pool: Pool, ring: RingWatcher) -> None:
     while True:
-        show(pool.size, pool.idle)
+        metrics.state(size=pool.size, idle=pool.idle, behind=ring.behind)
         await asyncio.sleep(_GAUGE_SECONDS)

@@ -140,4 +140,6 @@ def open_log(clock: Clock, *, level: str, form: str) -> LineLog:
     root = logging.getLogger()
     root.handlers[:] = [_Bridge(log)]
     root.setLevel(logging.WARNING)
+    # uvicorn warns about every malformed request: a stranger could fill the disk with it.
+    logging.getLogger("uvicorn.error").setLevel(logging.ERROR)
     return log
