@@ -196,6 +196,24 @@ async def test_the_audit_log_only_grows(rings: Rings) -> None:
     assert promoted.overridden.startswith("publish before sign")
 
 
+@pytest.mark.parametrize("role", ["anon", "authenticated", "service_role", "authenticator"])
+async def test_no_role_of_the_api_reaches_the_ring(rings: Rings, role: str) -> None:
+    """Not even ``service_role``, whom row-level security lets through, sees or turns a key."""
+    await rings.bench()
+    pool = await rings.database.pool(rings.database.dsn, size=1)
+    await pool.execute(f"set role {role}")
+    for statement in (
+        "select sealed from keyturn.signing_keys",
+        "select * from keyturn.api_keys",
+        "select * from keyturn.audit_log",
+        "update keyturn.ring set token_life = 1",
+        "select keyturn.apply_ring_change(1, '[]', now(), 'me', 'why')",
+        "select keyturn.revoke_api_key(gen_random_uuid(), now(), 'me', 'why')",
+    ):
+        with pytest.raises(asyncpg.InsufficientPrivilegeError):
+            await pool.execute(statement)
+
+
 async def test_no_private_half_is_readable_in_the_database(rings: Rings) -> None:
     """Everything in every column of schema keyturn, searched for what the ring can sign with."""
     bench = await rings.bench(legacy_secret=Secret("an-old-secret-of-the-deployment-42"))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from functools import partial
 
 import pytest
@@ -123,7 +123,7 @@ async def test_a_failing_subscriber_stops_neither_the_others_nor_the_watch(rings
     seen: list[int] = []
 
     def broken(_ring: KeyRing) -> None:
-        raise RingNotInitialised
+        raise ValueError("a subscriber's fault")
 
     watcher.subscribe(broken)
     watcher.subscribe(lambda ring: seen.append(ring.version))
@@ -131,6 +131,38 @@ async def test_a_failing_subscriber_stops_neither_the_others_nor_the_watch(rings
         await keys.generate(bench, forced())
         await seconds_until(partial(ends_with, seen, version), at_most=1.0)
     await watcher.stop()
+
+
+async def test_the_watch_outlives_a_failure_of_any_kind(
+    rings: Rings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench = await rings.bench()
+    pool = await rings.pool()
+    store = PostgresRingStore(pool, Sealer([rings.master]))
+    watcher = RingWatcher(pool, store, poll_seconds=None)
+    await watcher.start()
+    broken = AsyncFault(store.load)
+    monkeypatch.setattr(store, "load", broken)
+    await keys.generate(bench, forced())
+    await seconds_until(lambda: watcher.failures == 1, at_most=1.0)
+    broken.healed = True
+    await keys.generate(bench, forced())
+    await seconds_until(lambda: watcher.current().version == 3, at_most=1.0)
+    assert watcher.failures == 0
+    await watcher.stop()
+
+
+class AsyncFault:
+    """A reading that fails until it is healed."""
+
+    def __init__(self, load: Callable[[], Awaitable[KeyRing]]) -> None:
+        self.healed = False
+        self._load = load
+
+    async def __call__(self) -> KeyRing:
+        if not self.healed:
+            raise ValueError("a fault that nobody foresaw")
+        return await self._load()
 
 
 async def test_the_ring_is_not_readable_before_the_start(rings: Rings) -> None:

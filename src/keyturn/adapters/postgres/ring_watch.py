@@ -21,7 +21,7 @@ from keyturn.keyring.ring import KeyRing
 CHANNEL: Final = "keyturn_ring"
 POLL_SECONDS: Final = 5.0
 
-_log = logging.getLogger("keyturn.ring")
+_logger = logging.getLogger("keyturn.ring")
 
 
 class RingWatcher:
@@ -97,10 +97,11 @@ class RingWatcher:
             self._call(callback, ring)
 
     def _call(self, callback: Callable[[KeyRing], None], ring: KeyRing) -> None:
+        """A subscriber's fault must not stop the watch, nor keep the others from the news."""
         try:
             callback(ring)
-        except KeyturnError as error:
-            _log.error("ring subscriber failed", extra={"error": error.code})
+        except Exception:
+            _logger.exception("a subscriber of the ring failed")
 
     def _notified(self, *_facts: object) -> None:
         self._wake.set()
@@ -115,9 +116,11 @@ class RingWatcher:
                 await self._catch_up(notified=notified)
             except KeyturnError as error:
                 self.failures += 1
-                _log.warning(
-                    "ring not read", extra={"error": error.code, "failures": self.failures}
-                )
+                _logger.warning("the ring could not be read: %s", error.message)
+            except Exception:
+                # Whatever it is, the next notification or poll tries again.
+                self.failures += 1
+                _logger.exception("the ring could not be read")
 
     async def _catch_up(self, *, notified: bool) -> None:
         """Load when told to, or when the version that a poll finds is another one."""
