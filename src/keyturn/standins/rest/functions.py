@@ -27,7 +27,7 @@ async def answer_function(service: Service, request: Request, name: str) -> Resp
     if not request.reads and request.method != "POST":
         raise rpc_method(request.method)
     shape = negotiate(request.headers.get("accept"))
-    query = parse_query(request.query)
+    query = parse_query(request.query, call=request.reads)
     options = read_options(service, request, shape)
     arrived = _arrived(request, query)
 

@@ -15,10 +15,15 @@ from keyturn.standins.rest.syntax import EMPTY_SCOPE, Field, Path, Query, Scope,
 
 _MAX_PARAMETERS = 1000
 _BIGINT_MAX = 2**63 - 1
+_WORDS = frozenset({"order", "limit", "offset", "and", "or"})
 
 
-def parse_query(raw: bytes) -> Query:
-    """Read the raw query string of a request; raises PGRST100 or PGRST103."""
+def parse_query(raw: bytes, *, call: bool = False) -> Query:
+    """Read the raw query string of a request; raises PGRST100 or PGRST103.
+
+    In a ``call`` of a function with GET, a parameter that is no filter is an argument; anywhere
+    else it is a mistake, and a filter that were silently ignored would show or change every row.
+    """
     pairs = _pairs(raw)
     single = dict(reversed(pairs))  # of a repeated parameter the first counts
     scopes: dict[Path, Scope] = {}
@@ -26,8 +31,10 @@ def parse_query(raw: bytes) -> Query:
     for name, value in pairs:
         if name in ("select", "columns", "on_conflict"):
             continue
-        if not _scoped(scopes, name, value):
+        if call and _is_argument(name, value):
             arguments.append((name, value))
+        else:
+            _put(scopes, name, value)
     select = parse_select(single.get("select", "*"))
     columns = single.get("columns")
     conflict = single.get("on_conflict")
@@ -52,18 +59,19 @@ def _pairs(raw: bytes) -> Sequence[tuple[str, str]]:
         raise unparsable("query string", "", 1, "it is not percent-encoded UTF-8") from problem
 
 
-def _scoped(scopes: dict[Path, Scope], name: str, value: str) -> bool:
-    """Put the parameter where it belongs; False when it is an argument and no filter."""
+def _is_argument(name: str, value: str) -> bool:
+    return name not in _WORDS and "." not in name and not looks_like_filter(value)
+
+
+def _put(scopes: dict[Path, Scope], name: str, value: str) -> None:
+    """Put the parameter on the level that it belongs to."""
     last = name.rpartition(".")[2]
     if last in ("and", "or"):
         path, operator, negated = _logic_path(name)
         scope = scopes.get(path, EMPTY_SCOPE)
         found = parse_logic(operator, value, negated=negated)
         scopes[path] = replace(scope, conditions=(*scope.conditions, found))
-        return True
-    bound = last in ("order", "limit", "offset")
-    if not bound and "." not in name and not looks_like_filter(value):
-        return False
+        return
     path, field = _path(name)
     scope = scopes.get(path, EMPTY_SCOPE)
     if last == "order":
@@ -74,7 +82,6 @@ def _scoped(scopes: dict[Path, Scope], name: str, value: str) -> bool:
     else:
         condition = parse_condition(field, value)
         scopes[path] = replace(scope, conditions=(*scope.conditions, condition))
-    return True
 
 
 def _path(name: str) -> tuple[Path, Field]:
