@@ -123,6 +123,25 @@ def test_a_routes_file_that_makes_no_sense_changes_nothing(stack: Running) -> No
     assert stack.send("GET", "/rest/v1/t", headers={"apikey": PUBLISHABLE}).status_code == 401
 
 
+def test_metadata_that_makes_no_sense_lets_nobody_in(stack: Running) -> None:
+    routes = stack.envoy.directory / "rds.json"
+    whole = routes.read_bytes()
+    for role in (b"null", b"7", b"{}", b'"root"'):
+        spare = routes.with_name("spare")
+        spare.write_bytes(
+            whole.replace(b'"role":"anon"', b'"role":' + role).replace(
+                b'"version_info":"', b'"version_info":"z'
+            )
+        )
+        spare.replace(routes)
+        answers = {200}
+        deadline = time.monotonic() + 2
+        while answers == {200} and time.monotonic() < deadline:
+            answers = {stack.send("GET", "/rest/v1/t", headers={"apikey": PUBLISHABLE}).status_code}
+        assert answers <= {500, 503}
+        assert stack.send("GET", "/rest/v1/t", headers={"apikey": KEYS[1][0]}).status_code == 200
+
+
 def test_a_service_that_restarts_costs_no_request(stack: Running) -> None:
     with on_one_connection(stack) as client:
         headers = {"apikey": PUBLISHABLE}

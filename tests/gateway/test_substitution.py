@@ -14,6 +14,7 @@ from tests.gateway.harness import (
     USER_JWT,
     Reached,
     Running,
+    wait_until,
 )
 from websockets.sync.client import connect
 
@@ -198,6 +199,19 @@ SOCKETS = {
     "sent twice": (f"?apikey={PUBLISHABLE}&vsn=2.0.0&apikey=sb_secret_x", {}),
     "a forged x-api-key": (f"?apikey={PUBLISHABLE}&vsn=2.0.0", {"x-api-key": SECRET}),
 }
+
+
+def test_an_open_socket_is_in_the_log(gateway: Running) -> None:
+    def opened() -> bool:
+        lines = (json.loads(line) for line in gateway.envoy.access_log.read_text().splitlines())
+        return any(
+            line["path"] == "/realtime/v1/logged" and line["key"] == "id-publishable-anon"
+            for line in lines
+        )
+
+    url = f"ws://127.0.0.1:{gateway.port}/realtime/v1/logged?apikey={PUBLISHABLE}"
+    with connect(url, proxy=None):
+        wait_until(opened)
 
 
 @pytest.mark.parametrize("case", SOCKETS)

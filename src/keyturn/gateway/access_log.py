@@ -20,6 +20,7 @@ def log_fields() -> dict[str, object]:
     """Return Envoy's ``json_format``; times are UTC, ``ms`` whole milliseconds."""
     return {
         "time": "%START_TIME(%Y-%m-%dT%H:%M:%S.%3fZ)%",
+        "event": "%ACCESS_LOG_TYPE%",
         "method": "%REQ(:METHOD)%",
         "path": _seen("path"),
         "status": "%RESPONSE_CODE%",

@@ -124,6 +124,8 @@ def _connection_manager(listen: Listen, directory: str, lua: str) -> dict[str, o
         },
         "local_reply_config": local_replies(),
         "access_log": [_access_log(directory)],
+        # A WebSocket has a line when it opens, not only when it closes.
+        "access_log_options": {"flush_log_on_tunnel_successfully_established": True},
         "upgrade_configs": [{"upgrade_type": "websocket", "enabled": False}],
         "rds": {
             "route_config_name": NAME,

@@ -167,10 +167,12 @@ async def open_gateway(
         parse_upstreams(options.upstreams),
         concurrency=options.concurrency,
     )
-    await asyncio.to_thread(envoy.prepare)
+    is_new = await asyncio.to_thread(envoy.prepare)
     usage = AccessLogUsage(envoy.access_log, envoy.admin)
     gateway = Gateway(envoy, usage, ring, api_keys, issuer=options.issuer, clock=clock)
     await gateway.publish()
+    if is_new:
+        await envoy.validate()
     ring.subscribe(gateway.wake)
     if listen is not None:
         await listen(CHANNEL, gateway.wake)

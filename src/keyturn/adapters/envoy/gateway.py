@@ -54,8 +54,11 @@ class EnvoyGateway:
         """The file that Envoy appends one JSON line per request to."""
         return self.directory / ACCESS_LOG
 
-    def prepare(self) -> None:
-        """Write the bootstrap file; raises ``UsageError`` when Envoy is not installed."""
+    def prepare(self) -> bool:
+        """Write the bootstrap file and say whether it differs from the one before.
+
+        Raises ``UsageError`` when Envoy is not installed.
+        """
         envoy_binary()
         self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         tls = any(upstream.tls for upstream in self._upstreams.values())
@@ -66,8 +69,12 @@ class EnvoyGateway:
             lua="".join(map(_source, _FILTER_SOURCES)),
             ca_file=trusted_certificates() if tls else "",
         )
-        write_private(self.directory / BOOTSTRAP_FILE, document)
         touch_private(self.access_log)
+        path = self.directory / BOOTSTRAP_FILE
+        if path.is_file() and path.read_bytes() == document:
+            return False
+        write_private(path, document)
+        return True
 
     def command(self) -> Command:
         """Say how to run Envoy; it holds no secret in its arguments and needs no environment."""
@@ -111,7 +118,7 @@ class EnvoyGateway:
         return True
 
     async def validate(self) -> None:
-        """Let Envoy itself read the bootstrap; raises ``UsageError`` with its first complaint."""
+        """Let Envoy itself read the bootstrap; raises ``UsageError`` with its last complaint."""
         command = self.command()
         process = await asyncio.create_subprocess_exec(
             *command.argv, "--mode", "validate",
