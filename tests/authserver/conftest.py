@@ -20,6 +20,7 @@ from typing import Any, Protocol
 import httpx
 import pytest
 
+from keyturn.authserver.app import AuthApp
 from keyturn.authserver.reporting import RequestLine
 from keyturn.jose import jwt
 from keyturn.jose.keys import signing_key_from_secret
@@ -57,6 +58,7 @@ class Auth:
     http: httpx.AsyncClient
     log: KeptLog
     settings: Settings
+    app: AuthApp
 
     async def sign_up(self, email: str = "ada@example.com", password: str = "correct horse") -> Any:
         """Return the token response of a new user."""
@@ -116,7 +118,7 @@ def open_server(environment: dict[str, str]) -> OpenAuth:
         async with open_auth(settings, log=log) as app:
             transport = httpx.ASGITransport(app, client=(peer, 40000), raise_app_exceptions=True)
             async with httpx.AsyncClient(transport=transport, base_url="http://auth.test") as http:
-                yield Auth(http, log, settings)
+                yield Auth(http, log, settings, app)
 
     return opened
 

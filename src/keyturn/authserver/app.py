@@ -47,7 +47,7 @@ class AuthApp:
         new_id: Callable[[], str],
     ) -> None:
         """``new_id`` returns an unguessable request id."""
-        self._routes = routes
+        self.routes = routes
         self._options = options
         self._log = log
         self._metrics = metrics
@@ -113,7 +113,7 @@ class AuthApp:
         reply = Reply(500)
         with _Failure() as failure:
             async with asyncio.timeout(self._limit):
-                reply = await self._routes.answer(exchange)
+                reply = await self.routes.answer(exchange)
         if failure.error is not None:
             reply = self._render(exchange, failure.error)
         return reply

@@ -21,30 +21,34 @@ def auth_routes(
     plane: AuthPlane, published: Published, health: Health, metrics: Metrics | None
 ) -> Routes:
     """Return the routes of the Auth server."""
+    return Routes([*_present(plane, published, health, metrics), *_absent()])
+
+
+def _present(
+    plane: AuthPlane, published: Published, health: Health, metrics: Metrics | None
+) -> list[Endpoint]:
+    """Return what this server does; ``docs/reference/auth-api.md`` names each."""
     tokens, users, admin = Tokens(plane, metrics), Users(plane), AdminUsers(plane)
     about = About(plane.settings)
     one_user = "/admin/users/{user_id}"
-    return Routes(
-        [
-            Endpoint("POST", "/token", tokens.token, hot=True),
-            Endpoint("GET", "/user", users.get, hot=True),
-            Endpoint("GET", JWKS_PATH, published.jwks, hot=True, head=True),
-            Endpoint("GET", "/health", health.about, hot=True, head=True),
-            Endpoint("GET", "/health/live", health.live, hot=True, head=True),
-            Endpoint("GET", "/health/ready", health.ready, hot=True, head=True),
-            Endpoint("GET", DISCOVERY_PATH, published.discovery, head=True),
-            Endpoint("GET", "/settings", about.settings, head=True),
-            Endpoint("POST", "/signup", users.sign_up),
-            Endpoint("PUT", "/user", users.update),
-            Endpoint("POST", "/logout", users.sign_out),
-            Endpoint("POST", "/admin/users", admin.create),
-            Endpoint("GET", "/admin/users", admin.list),
-            Endpoint("GET", one_user, admin.get),
-            Endpoint("PUT", one_user, admin.update),
-            Endpoint("DELETE", one_user, admin.delete),
-            *_absent(),
-        ]
-    )
+    return [
+        Endpoint("POST", "/token", tokens.token, hot=True),
+        Endpoint("GET", "/user", users.get, hot=True),
+        Endpoint("GET", JWKS_PATH, published.jwks, hot=True, head=True),
+        Endpoint("GET", "/health", health.about, hot=True, head=True),
+        Endpoint("GET", "/health/live", health.live, hot=True, head=True),
+        Endpoint("GET", "/health/ready", health.ready, hot=True, head=True),
+        Endpoint("GET", DISCOVERY_PATH, published.discovery, head=True),
+        Endpoint("GET", "/settings", about.settings, head=True),
+        Endpoint("POST", "/signup", users.sign_up),
+        Endpoint("PUT", "/user", users.update),
+        Endpoint("POST", "/logout", users.sign_out),
+        Endpoint("POST", "/admin/users", admin.create),
+        Endpoint("GET", "/admin/users", admin.list),
+        Endpoint("GET", one_user, admin.get),
+        Endpoint("PUT", one_user, admin.update),
+        Endpoint("DELETE", one_user, admin.delete),
+    ]
 
 
 def _absent() -> Iterator[Endpoint]:
