@@ -58,9 +58,9 @@ def list_command(log_lines: int | None, data_dir: str | None, as_json: bool) -> 
 
     from keyturn.adapters.system import now
     from keyturn.wiring.ring_look import look_at_ring
-    from keyturn.wiring.settings import load
+    from keyturn.wiring.ring_policy import ring_policy
 
-    policy = load(os.environ).ring
+    policy = ring_policy(os.environ)
     ring, log = asyncio.run(look_at_ring(data_dir, log_lines or 0))
     emit(
         payload_of_ring(ring, policy, log),

@@ -28,6 +28,7 @@ from keyturn.errors import UsageError
 from keyturn.secret import Secret
 from keyturn.wiring.locations import Locations, locations
 from keyturn.wiring.ring_look import database
+from keyturn.wiring.ring_policy import ring_policy
 
 if TYPE_CHECKING:
     from keyturn.flows.keys import Bench
@@ -93,11 +94,10 @@ async def ring_access(
     Without ``unseal`` no master key is needed and nothing private is opened.
     """
     from keyturn.flows.keys import Bench
-    from keyturn.wiring import settings
 
     where = locations(data_dir)
     sealer = master_sealer(where) if unseal else None
-    policy = settings.load(os.environ).ring
+    policy = ring_policy(os.environ)
     async with database(data_dir) as pool:
         store, api_keys = PostgresRingStore(pool, sealer), PostgresApiKeyStore(pool)
         bench = Bench(store, policy, system.entropy, api_keys, dry_run=dry_run)
