@@ -10,6 +10,9 @@ from typing import Any
 
 import pytest
 
+from keyturn.jose.keys import generate, private_jwk
+from keyturn.secret_access import reveal
+
 OpenAuth = Callable[..., AbstractAsyncContextManager[Any]]
 PASSWORD = "/token?grant_type=password"
 REFRESH = "/token?grant_type=refresh_token"
@@ -128,3 +131,54 @@ async def test_sign_up_can_be_closed(open_server: OpenAuth) -> None:
     async with open_server(GOTRUE_DISABLE_SIGNUP="true") as auth:
         sentence = await auth.refused(422, "signup_disabled", "POST", "/signup", json=ADA)
     assert sentence == "Signups not allowed for this instance"
+
+
+async def test_what_a_trigger_of_the_operator_says_reaches_older_clients(
+    open_server: OpenAuth, database: Any
+) -> None:
+    pool = await database.pool(database.dsn)
+    await pool.execute(
+        """
+        create function public.only_ours() returns trigger language plpgsql as $$
+        begin
+          if new.email not like '%@example.com' then
+            raise exception 'only our people' using errcode = 'PT409', hint = 'ask us';
+          end if;
+          return new;
+        end $$;
+        create trigger only_ours before insert on auth.users
+          for each row execute function public.only_ours();
+        """
+    )
+    body = {"email": "eve@example.org", "password": "123456"}
+    async with open_server() as auth:
+        older = await auth.http.post("/signup", json=body)
+        newer = await auth.http.post(
+            "/signup", json=body, headers={"X-Supabase-Api-Version": "2024-01-01"}
+        )
+        await auth.sign_up()
+    assert older.status_code == newer.status_code == 409
+    assert older.json() == {"code": "PT409", "message": "only our people", "hint": "ask us"}
+    assert newer.json()["code"] == "unexpected_failure"
+    assert "our people" not in newer.text
+
+
+async def test_the_first_start_imports_the_keys_of_a_deployment(open_server: OpenAuth) -> None:
+    signing = json.loads(reveal(private_jwk(generate("ES256", kid="their-key"))))
+    signing["key_ops"] = ["sign", "verify"]
+    secret = "their-secret-of-more-than-32-bytes"
+    keys = json.dumps([signing])
+    async with open_server(GOTRUE_JWT_KEYS=keys, GOTRUE_JWT_SECRET=secret) as auth:
+        token = (await auth.sign_up())["access_token"]
+        published = (await auth.http.get("/.well-known/jwks.json")).json()["keys"]
+    header = json.loads(base64.urlsafe_b64decode(token.split(".")[0] + "=="))
+    assert header == {"alg": "ES256", "kid": "their-key", "typ": "JWT"}
+    assert published[0]["kid"] == "their-key"
+    assert all("d" not in key for key in published)
+    # A later start does not import again, whatever the environment says by then.
+    async with open_server(GOTRUE_JWT_SECRET="another-secret-of-more-than-32-bytes") as auth:
+        again = await auth.http.get("/.well-known/jwks.json")
+        assert again.json()["keys"] == published
+        assert (
+            await auth.http.get("/user", headers={"Authorization": f"Bearer {token}"})
+        ).is_success
