@@ -14,7 +14,7 @@ import pytest
 
 from keyturn.adapters.folder_lock import FolderLock, holder
 from keyturn.adapters.log_files import BoundedLog, tail
-from keyturn.adapters.processes import process_identity, send_signal
+from keyturn.adapters.process_identity import process_identity, send_signal
 from keyturn.stack.log_lines import prefixed
 
 PARENT = """

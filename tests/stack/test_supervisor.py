@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from keyturn.adapters.processes import ProcessLauncher, process_identity
+from keyturn.adapters.process_identity import process_identity
+from keyturn.adapters.processes import ProcessLauncher
 from keyturn.errors import KeyturnError
 from keyturn.flows.ports.processes import CannotStart, Command
 from keyturn.stack.parts import Part, PartFailed, PartState, PartStatus, Step

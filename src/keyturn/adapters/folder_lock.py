@@ -8,10 +8,15 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import threading
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
-from keyturn.adapters.processes import process_identity
+from keyturn.adapters.process_identity import process_identity
+
+_ATTEMPTS: Final = 10
+_PAUSE: Final = 0.02
 
 
 @dataclass(frozen=True)
@@ -30,9 +35,16 @@ class FolderLock:
         self._descriptor: int | None = None
 
     def acquire(self) -> bool:
-        """Take the lock and write who we are; False when somebody else holds it."""
+        """Take the lock and write who we are; False when somebody else holds it.
+
+        It is tried for a moment: :func:`holder` takes the lock for microseconds to see if it can.
+        """
         descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        if not _try_lock(descriptor):
+        for _ in range(_ATTEMPTS):
+            if _try_lock(descriptor):
+                break
+            threading.Event().wait(_PAUSE)
+        else:
             os.close(descriptor)
             return False
         pid = os.getpid()

@@ -1,4 +1,4 @@
-"""Children that never outlive us: spawn, read their lines, stop, and recognise a process later.
+"""Children that never outlive us: spawn, read their lines, stop.
 
 On Linux the kernel sends a child its stop signal when this process dies (``PR_SET_PDEATHSIG``), so
 even ``kill -9`` of the supervisor leaves nothing running. Each child leads its own process group:
@@ -16,9 +16,9 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
-from pathlib import Path
 from typing import Final
 
+from keyturn.adapters.process_identity import send_signal
 from keyturn.flows.ports.processes import CannotStart, Command
 
 _PR_SET_PDEATHSIG: Final = 1  # <linux/prctl.h>
@@ -168,30 +168,3 @@ def _user_to_become(command: Command) -> pwd.struct_passwd | None:
 def _signal_group(group: int, number: signal.Signals) -> None:
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(group, number)
-
-
-def send_signal(pid: int, number: signal.Signals | int) -> bool:
-    """Send ``number`` to ``pid``; False when there is no such process or it is not ours."""
-    try:
-        os.kill(pid, number)
-    except (ProcessLookupError, PermissionError):
-        return False
-    return True
-
-
-def process_identity(pid: int) -> str | None:
-    """Return what tells ``pid`` from a later process with the same number; None when it is gone.
-
-    Linux: boot id and start time in clock ticks (``/proc/PID/stat`` field 22); a zombie is gone.
-    Elsewhere only whether the number is taken: callers also hold the lock file's word.
-    """
-    if not _LINUX:
-        return "running" if send_signal(pid, 0) else None
-    try:
-        stat = Path(f"/proc/{pid}/stat").read_text(encoding="ascii", errors="replace")
-        boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
-    except OSError:
-        return None
-    # The command name, in brackets, may hold spaces and brackets itself.
-    state, *fields = stat.rpartition(")")[2].split()
-    return None if state in {"Z", "X"} else f"{boot}:{fields[18]}"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import sys
 from collections.abc import Mapping
@@ -13,8 +12,7 @@ import click
 from keyturn.cli.output import EXIT_INTERRUPTED, emit, json_option, paint, reports_errors, say
 from keyturn.stack.log_lines import prefixed
 from keyturn.wiring.stack_background import report_failure, report_ready, start_detached
-from keyturn.wiring.stack_plan import DEFAULT_PORT, UpOptions
-from keyturn.wiring.stack_run import Interrupted, Ready, run_stack
+from keyturn.wiring.stack_options import DEFAULT_PORT, Interrupted, Ready, UpOptions
 
 _COLOURS: Final = {
     "postgres": "blue",
@@ -108,6 +106,11 @@ def command(
 
 
 def _in_foreground(options: UpOptions, as_json: bool) -> None:
+    # Imported here: `--detach` and `--help` need neither a database driver nor a server.
+    import asyncio
+
+    from keyturn.wiring.stack_run import run_stack
+
     def on_ready(ready: Ready) -> None:
         facts = ready.as_json()
         emit(facts, as_json, lambda: _summary(facts, "Ctrl-C stops everything."))
@@ -126,6 +129,10 @@ def _in_foreground(options: UpOptions, as_json: bool) -> None:
 
 def _in_background(options: UpOptions, descriptor: int) -> None:
     """Run as the child of `up --detach`: report once, then live on; print nothing secret."""
+    import asyncio
+
+    from keyturn.wiring.stack_run import run_stack
+
     reported = False
 
     def on_ready(ready: Ready) -> None:

@@ -11,11 +11,10 @@ from typing import Any, Final
 from keyturn.adapters.daemon import Background, report, start_in_background
 from keyturn.adapters.folder_lock import holder
 from keyturn.adapters.log_files import tail
-from keyturn.adapters.processes import send_signal
+from keyturn.adapters.process_identity import send_signal
 from keyturn.errors import Conflict, KeyturnError, RefusedUnsafe, Unreachable, UsageError
 from keyturn.wiring.locations import Locations, locations
-from keyturn.wiring.stack_plan import UpOptions
-from keyturn.wiring.stack_run import Ready, already_running, make_folder
+from keyturn.wiring.stack_options import Ready, UpOptions, already_running, make_folder
 
 # The families that exit codes are made of; the reporting side names the first that fits.
 _FAMILIES: Mapping[str, type[KeyturnError]] = {

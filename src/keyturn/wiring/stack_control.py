@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from keyturn.adapters import system
 from keyturn.adapters.folder_lock import Holder, holder
-from keyturn.adapters.processes import process_identity, send_signal
+from keyturn.adapters.process_identity import process_identity, send_signal
 from keyturn.errors import Conflict, KeyturnError
 from keyturn.stack.parts import PartState
 from keyturn.wiring.locations import Locations, StackState, locations, read_state

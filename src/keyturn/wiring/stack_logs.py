@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from collections.abc import Callable
 
@@ -23,11 +24,16 @@ class LogBook(logging.Handler):
         self.setFormatter(logging.Formatter("%(levelname)s %(name)s: %(message)s"))
 
     def line(self, name: str, text: str) -> None:
-        """Keep one line of part ``name`` and show it."""
-        if name not in self._files:
-            self._files[name] = BoundedLog(self._where.logs / f"{name}.log")
-        self._files[name].write(text)
-        self._show(name, text)
+        """Keep one line of part ``name`` and show it.
+
+        A full disk or a terminal that went away costs lines, never a running part.
+        """
+        with contextlib.suppress(OSError):
+            if name not in self._files:
+                self._files[name] = BoundedLog(self._where.logs / f"{name}.log")
+            self._files[name].write(text)
+        with contextlib.suppress(OSError):
+            self._show(name, text)
 
     def note(self, text: str) -> None:
         """Keep and show a line of our own, with the time."""

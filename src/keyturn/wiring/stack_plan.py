@@ -20,8 +20,8 @@ from keyturn.gateway.upstreams import parse_upstream
 from keyturn.secret import Secret
 from keyturn.wiring.locations import DATABASE_VARIABLES, Locations, locations
 from keyturn.wiring.settings import Settings, load
+from keyturn.wiring.stack_options import UpOptions
 
-DEFAULT_PORT: Final = 8000
 _EVERY_ADDRESS: Final = frozenset({".".join("0000"), "::"})
 _PORT_SECONDS: Final = 2.0
 _PASSING: Final = frozenset({os.strerror(errno.EADDRINUSE)})
@@ -39,20 +39,6 @@ class PortTaken(Conflict):
     """The gateway's port is in use."""
 
     code = "port_taken"
-
-
-@dataclass(frozen=True)
-class UpOptions:
-    """What the command line says."""
-
-    data_dir: str | None = None
-    host: str = "127.0.0.1"
-    port: int = DEFAULT_PORT
-    auth_workers: int = 1
-    upstreams: Mapping[str, str] = field(default_factory=dict)
-    """Service → URL for those that are not ours: ``rest``, ``realtime``, ``storage``, …"""
-    database_url_file: str | None = None
-    jwt_secret_file: str | None = None
 
 
 @dataclass(frozen=True)

@@ -3,67 +3,28 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import os
 import signal
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Any, Final
 
-from keyturn.adapters.folder_lock import FolderLock, holder
-from keyturn.errors import Conflict, KeyturnError, UsageError
+from keyturn.adapters.folder_lock import FolderLock
 from keyturn.secret_access import reveal
 from keyturn.stack.parts import PartStatus
-from keyturn.wiring.local_keys import NAMES
-from keyturn.wiring.locations import Locations, locations, read_state
+from keyturn.wiring.locations import Locations, locations
 from keyturn.wiring.stack import LocalStack
 from keyturn.wiring.stack_logs import LogBook
-from keyturn.wiring.stack_plan import UpOptions, make_plan
+from keyturn.wiring.stack_options import (
+    Interrupted,
+    Ready,
+    UpOptions,
+    already_running,
+    make_folder,
+)
+from keyturn.wiring.stack_plan import make_plan
 from keyturn.wiring.stack_state import StateFile
 
 _STOP_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-
-
-class AlreadyRunning(Conflict):
-    """A stack runs in this data folder already."""
-
-    code = "already_running"
-
-
-class Interrupted(KeyturnError):
-    """The start was interrupted; nothing is left running."""
-
-    code = "interrupted"
-
-
-@dataclass(frozen=True)
-class Ready:
-    """What a person or a script needs once everything answers; ``repr`` shows no secret."""
-
-    api_url: str
-    jwks_url: str
-    console_url: str
-    data_dir: str
-    pid: int
-    seconds: float
-    database_url: str = field(repr=False)
-    keys: dict[str, str] = field(repr=False)
-
-    def as_json(self) -> dict[str, Any]:
-        """Return the one JSON object of `up --json`; a key that is not known here is null."""
-        always: dict[str, Any] = {name: self.keys.get(name) for name in NAMES[:2]}
-        legacy: dict[str, Any] = {name: self.keys[name] for name in NAMES[2:] if name in self.keys}
-        return {
-            "api_url": self.api_url,
-            "jwks_url": self.jwks_url,
-            **always,
-            "console_url": self.console_url,
-            "database_url": self.database_url,
-            **legacy,
-            "data_dir": self.data_dir,
-            "pid": self.pid,
-            "seconds": round(self.seconds, 3),
-        }
 
 
 async def run_stack(
@@ -108,7 +69,14 @@ async def _run_locked(
         words = f"{status.name} is {status.state.value}"
         ended = f" (it {status.last_exit})" if status.last_exit and status.pid is None else ""
         logs.note(words + ended)
-        state.write()
+        save()
+
+    def save() -> None:
+        # What `keyturn status` shows may be late; no part is stopped for that.
+        try:
+            state.write()
+        except OSError as problem:
+            logs.note(f"{plan.where.state} cannot be written: {problem.strerror}")
 
     stack = LocalStack(plan, on_line=logs.line, on_change=note)
     state = StateFile(stack, os.getpid())
@@ -117,7 +85,7 @@ async def _run_locked(
             raise Interrupted
         state.ready = True
         state.write()
-        stack.follow_ring(state.write)
+        stack.follow_ring(save)
         on_ready(_ready(stack, loop.time() - began))
         failure = await _first(stopping, stack.supervisor.failed())
         if failure is not None:
@@ -127,37 +95,6 @@ async def _run_locked(
         await stack.stop()
         state.remove()
         logs.close()
-
-
-def already_running(where: Locations) -> AlreadyRunning:
-    """Return the error that explains a second `up` on the same folder."""
-    held = holder(where.lock)
-    with contextlib.suppress(KeyturnError):
-        state = read_state(where)
-        if state is not None:
-            return AlreadyRunning(
-                f"keyturn up already runs on {where.root}: pid {state.pid}, {state.api_url}.",
-                hint=f"Look at it with `keyturn status`, stop it with `keyturn down --data-dir "
-                f"{where.root}`, or choose another folder with --data-dir.",
-            )
-    who = f"pid {held.pid}" if held else "another process"
-    return AlreadyRunning(
-        f"keyturn up is just starting or stopping on {where.root} ({who}).",
-        hint=f"Wait a moment, or stop it with `keyturn down --data-dir {where.root}`.",
-    )
-
-
-def make_folder(where: Locations) -> None:
-    """Make the data folder (0700) when it is missing; raises ``UsageError`` when it cannot be."""
-    try:
-        where.root.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if not os.access(where.root, os.W_OK | os.X_OK):
-            raise PermissionError(13, "it is not writable")
-    except OSError as problem:
-        raise UsageError(
-            f"The data folder {where.root} cannot be used: {problem.strerror}.",
-            hint="Choose another one with --data-dir.",
-        ) from problem
 
 
 def _stop_signals(loop: asyncio.AbstractEventLoop) -> asyncio.Event:
