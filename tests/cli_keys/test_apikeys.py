@@ -98,3 +98,25 @@ def test_usage_errors_explain_themselves(run: Run, arguments: tuple[str, ...]) -
     refused = run("apikeys", *arguments)
     assert refused.code == 2
     assert refused.err
+
+
+def test_an_existing_legacy_key_is_accepted_when_the_secret_signed_it(
+    run: Run, tmp_path: Path
+) -> None:
+    secret, key = tmp_path / "jwt_secret", tmp_path / "anon_key"
+    secret.write_text("an-old-jwt-secret-with-enough-characters")
+    secret.chmod(0o600)
+    claims = {"role": "anon", "iss": "supabase", "iat": 1_700_000_000, "exp": 2_000_000_000}
+    key.write_text(jwt.encode(claims, secret.read_text(), algorithm="HS256") + "\n")
+    command = ("apikeys", "import", "--file", str(key), "--json")
+    assert run("keys", "generate").code == 0
+    assert run(*command).code == 2
+    assert run("keys", "import", "--legacy", "--file", str(secret)).code == 0
+    accepted = run(*command)
+    assert (accepted.code, accepted.json["role"]) == (0, "anon")
+    assert key.read_text().strip() not in accepted.out
+    assert run(*command).json["id"] == accepted.json["id"]
+    assert run("apikeys", "revoke", "anon", "--confirm", "anon").code == 0
+    assert run(*command).json["revoked_at"] is not None, "importing again does not revive it"
+    key.write_text(jwt.encode(claims, "another-secret-with-enough-characters!", algorithm="HS256"))
+    assert run(*command).json["code"] == "bad_signature"

@@ -118,19 +118,6 @@ async def test_last_used_only_moves_forward(rings: Rings) -> None:
     await store.touch({})
 
 
-async def test_the_first_pair_is_made_once(rings: Rings) -> None:
-    store = await opened(rings)
-    pair = await apikeys.ensure_first_pair(store, now=NOW, entropy=os.urandom)
-    assert pair is not None
-    assert opaque.parse(reveal(pair.publishable).decode()) == "publishable"
-    assert opaque.parse(reveal(pair.secret).decode()) == "secret"
-    assert await apikeys.ensure_first_pair(store, now=NOW, entropy=os.urandom) is None
-    assert {(record.kind, record.role) for record in await store.list()} == {
-        ("publishable", "anon"),
-        ("secret", "service_role"),
-    }
-
-
 async def test_a_legacy_key_of_the_deployment_is_accepted_only_if_the_secret_made_it(
     rings: Rings,
 ) -> None:

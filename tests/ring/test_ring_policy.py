@@ -14,8 +14,8 @@ from keyturn.wiring.ring_policy import ring_policy
     "environment",
     [
         {},
-        {"KEYTURN_PUBLISH_BEFORE_SIGN": "90s", "KEYTURN_CLOCK_LEEWAY": "5s"},
-        {"GOTRUE_JWT_EXP": "86400", "KEYTURN_JWKS_MAX_AGE": "1h"},
+        {"KEYTURN_PUBLISH_BEFORE_SIGN": "15m", "KEYTURN_CLOCK_LEEWAY": "5s"},
+        {"GOTRUE_JWT_EXP": "86400", "KEYTURN_JWKS_MAX_AGE": "5m"},
         {"GOTRUE_JWT_EXP": "0", "KEYTURN_PUBLISH_BEFORE_SIGN": ""},
     ],
 )
@@ -24,8 +24,8 @@ def test_both_ways_to_read_agree(environment: dict[str, str]) -> None:
 
 
 def test_the_values_arrive() -> None:
-    found = ring_policy({"KEYTURN_PUBLISH_BEFORE_SIGN": "90s", "GOTRUE_JWT_EXP": "7200"})
-    assert found == RingPolicy(publish_before_sign=90, max_token_life=7200)
+    found = ring_policy({"KEYTURN_PUBLISH_BEFORE_SIGN": "11m", "GOTRUE_JWT_EXP": "7200"})
+    assert found == RingPolicy(publish_before_sign=660, max_token_life=7200)
 
 
 def test_a_wrong_value_is_named() -> None:

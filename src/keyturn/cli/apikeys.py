@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from keyturn.flows.ports.apikeys import ApiKeyRecord
+    from keyturn.jose.keys import VerifyingKey
     from keyturn.keyring.change import Intent
     from keyturn.secret import Secret
     from keyturn.wiring.ring import RingAccess
@@ -112,13 +113,6 @@ async def _create(
 
     entropy = access.bench.entropy
     if kind == "legacy":
-        ring = await access.store.load()
-        key = ring.has_legacy
-        if key is None or key.key is None:
-            raise UsageError(
-                "there is no legacy secret in the ring to sign a legacy key with",
-                hint="Make a publishable or secret key instead.",
-            )
         from keyturn.keyring.documents import shared_secret_key
 
         return await apikeys.create_legacy(
@@ -126,7 +120,7 @@ async def _create(
             intent,
             role="anon" if role == "anon" else "service_role",
             name=name,
-            key=shared_secret_key(key.key),
+            key=shared_secret_key(await _legacy_secret(access)),
             entropy=entropy,
         )
     return await apikeys.create(
@@ -136,6 +130,50 @@ async def _create(
         name=name,
         entropy=entropy,
     )
+
+
+@command.command("import")
+@click.option("--file", "source", required=True, metavar="FILE", help="The key, or - for stdin.")
+@reason_option
+@actor_option
+@data_dir_option
+@json_option
+def import_(
+    source: str, reason: str | None, actor: str | None, data_dir: str | None, as_json: bool
+) -> None:
+    """Accept an existing ANON_KEY or SERVICE_ROLE_KEY that the legacy secret signed."""
+    from keyturn.adapters.system import now
+    from keyturn.cli import handover
+    from keyturn.flows import apikeys
+    from keyturn.keyring.change import Intent
+    from keyturn.wiring.ring import ring_access
+
+    text = handover.read_text(source)
+
+    async def register() -> ApiKeyRecord:
+        async with ring_access(data_dir, unseal=True) as access:
+            return await apikeys.register_legacy(
+                access.api_keys,
+                Intent(now(), actor_name(actor), reason),
+                text=text,
+                key=await _legacy_secret(access),
+                entropy=access.bench.entropy,
+            )
+
+    record = asyncio.run(register())
+    state = "accepted" if record.active else "known, and revoked"
+    emit(_payload(record), as_json, f"legacy key {record.name} ({record.prefix}…) is {state}")
+
+
+async def _legacy_secret(access: RingAccess) -> VerifyingKey:
+    """Return the legacy secret of the ring; raises ``UsageError`` without one."""
+    ring = await access.store.load()
+    if ring.has_legacy is None or ring.has_legacy.key is None:
+        raise UsageError(
+            "there is no legacy secret in the ring, so there are no legacy API keys",
+            hint="Make a publishable or secret key, or import the secret with `keys import`.",
+        )
+    return ring.has_legacy.key
 
 
 @command.command("revoke")

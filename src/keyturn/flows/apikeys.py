@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from datetime import datetime
 from typing import Final
 from uuid import UUID
 
 from keyturn.apikeys import legacy, opaque
-from keyturn.apikeys.errors import AmbiguousApiKey, BadName, DuplicateName, UnknownApiKey
+from keyturn.apikeys.errors import AmbiguousApiKey, BadName, UnknownApiKey
 from keyturn.flows.ports.apikeys import ApiKeyRecord, ApiKeyStore, Kind, Role
 from keyturn.jose.jwks import KeySet
 from keyturn.jose.keys import SigningKey, VerifyingKey
@@ -27,14 +25,6 @@ _ROLES: Final[dict[opaque.OpaqueKind, Role]] = {
     "publishable": "anon",
     "secret": "service_role",
 }
-
-
-@dataclass(frozen=True)
-class FirstPair:
-    """The first publishable and secret key of a new stack, shown this once."""
-
-    publishable: Secret
-    secret: Secret
 
 
 async def list_keys(store: ApiKeyStore) -> Sequence[ApiKeyRecord]:
@@ -103,24 +93,6 @@ async def register_legacy(
     minted = opaque.Minted(Secret(text), hashed, opaque.prefix(text))
     chosen: Role = "anon" if role == "anon" else "service_role"
     return await _add(store, intent, "legacy", chosen, chosen, minted, entropy)
-
-
-async def ensure_first_pair(
-    store: ApiKeyStore, *, now: datetime, entropy: Entropy, actor: str = "keyturn"
-) -> FirstPair | None:
-    """Make the ``default`` keys of a new stack; None when there are active ``sb_`` keys already."""
-    if any(record.active and record.kind != "legacy" for record in await store.list()):
-        return None
-    intent = Intent(now, actor, "first start")
-    made = {}
-    for kind in _ROLES:
-        try:
-            _, made[kind] = await create(
-                store, intent, kind=kind, name=DEFAULT_NAME, entropy=entropy
-            )
-        except DuplicateName:
-            return None
-    return FirstPair(made["publishable"], made["secret"])
 
 
 async def revoke(store: ApiKeyStore, intent: Intent, which: str) -> ApiKeyRecord:
