@@ -105,7 +105,7 @@ async def test_a_rotation_shows_at_once_and_a_revocation_shortens_caching(
         try:
             sealer = master_sealer(locations(process.data_dir))
             store, _ = await open_ring(pool, sealer, poll_seconds=None)
-            waits = RingPolicy(publish_before_sign=0)
+            waits = RingPolicy(publish_before_sign=0, jwks_max_age=0)
             bench = keys.Bench(store, waits, system.entropy)
             done = await keys.generate(bench, Intent(system.now(), "test", "a third key"))
             known = {key.kid for key in done.before.keys}

@@ -25,6 +25,7 @@ def test_the_defaults_are_the_twenty_minutes_of_hosted_supabase() -> None:
     [
         ({"retention": 3600, "max_token_life": 3600, "leeway": 60}, "3660"),
         ({"rotation_interval": 1200}, "published for 1200 s"),
+        ({"publish_before_sign": 599}, "without it for 600 s"),
         ({"publish_before_sign": -1}, "publish_before_sign is -1 s"),
         ({"max_token_life": 0}, "must be positive"),
     ],

@@ -39,6 +39,12 @@ class RingPolicy:
                 raise UnsafePolicy(f"{name} is {getattr(self, name)} s; it cannot be negative")
         if self.max_token_life <= 0:
             raise UnsafePolicy(f"max_token_life is {self.max_token_life} s; it must be positive")
+        if self.publish_before_sign < self.jwks_max_age:
+            raise UnsafePolicy(
+                f"a key would sign {self.publish_before_sign} s after its publication, but readers "
+                f"may keep the JWKS without it for {self.jwks_max_age} s",
+                hint="Lengthen the wait, or shorten KEYTURN_JWKS_MAX_AGE with it.",
+            )
         needed = self.max_token_life + self.leeway
         if self.retention is not None and self.retention < needed:
             raise UnsafePolicy(
