@@ -183,17 +183,25 @@ def admit(claims: Mapping[str, object], settings: Settings, *, now: datetime) ->
 
     Raises :class:`TokenRefused`. A missing role falls back to the anonymous one.
     """
-    moment = unix(now)
-    for answer in (
-        _time_problem(claims, "exp", EXPIRED, lambda at: moment - SKEW_SECONDS > at),
-        _time_problem(claims, "nbf", NOT_YET_VALID, lambda at: moment + SKEW_SECONDS < at),
-        _time_problem(claims, "iat", ISSUED_IN_FUTURE, lambda at: moment + SKEW_SECONDS < at),
-        _audience_problem(claims, settings),
-    ):
-        if answer is not None:
-            raise TokenRefused(answer)
+    check_claims(claims, settings, now=now)
     role = _role(claims, settings)
     return Admitted(role, {**claims, "role": role}, authenticated=role != settings.anonymous_role)
+
+
+def check_claims(claims: Mapping[str, object], settings: Settings, *, now: datetime) -> None:
+    """Check the times and audience alone: what may change while a token is remembered.
+
+    Raises :class:`TokenRefused` for the first problem, in PostgREST's order.
+    """
+    moment = unix(now)
+    answer = (
+        _time_problem(claims, "exp", EXPIRED, lambda at: moment - SKEW_SECONDS > at)
+        or _time_problem(claims, "nbf", NOT_YET_VALID, lambda at: moment + SKEW_SECONDS < at)
+        or _time_problem(claims, "iat", ISSUED_IN_FUTURE, lambda at: moment + SKEW_SECONDS < at)
+        or _audience_problem(claims, settings)
+    )
+    if answer is not None:
+        raise TokenRefused(answer)
 
 
 def _readable(token: str) -> Peeked:

@@ -86,38 +86,61 @@ class PostgresRestDatabase:
         accept: Callable[[Outcome], None] | None = None,
     ) -> Outcome:
         """Run ``statement`` in one transaction as ``context.role``; see the port."""
-        async with self._transaction(context) as held:
+        async with self._refusals(), self._pool.connection() as held:
+            return await self._work(held, context, statement, accept)
+
+    async def planned_rows(self, context: RequestContext, statement: Statement) -> int:
+        """Return how many rows the planner expects of a bare ``SELECT``."""
+        explain = Statement(f"EXPLAIN (FORMAT JSON) {statement.sql}", statement.arguments)
+        async with self._refusals(), self._pool.transaction(readonly=True) as held:
+            await self._set_up(held, context)
+            plan = await held.fetchval(explain.sql, *explain.arguments)
+        return int(json.loads(plan)[0]["Plan"]["Plan Rows"])
+
+    async def _work(
+        self,
+        held: Held,
+        context: RequestContext,
+        statement: Statement,
+        accept: Callable[[Outcome], None] | None,
+    ) -> Outcome:
+        """Four round trips: begin, settings, statement, commit; the two inner ones prepared.
+
+        Written out, for a transaction object of asyncpg costs as much as a round trip.
+        """
+        await held.raw.execute("BEGIN READ ONLY" if context.read_only else "BEGIN")
+        try:
+            await self._set_up(held, context)
             row = await held.fetchrow(statement.sql, *statement.arguments)
             if row is None:
                 raise TypeError("a statement of the stand-in answers with one row")
             outcome = Outcome(*row.values())
             if accept is not None:
                 accept(outcome)
+        except Exception:
+            if not held.raw.is_closed():
+                await held.raw.execute("ROLLBACK")
+            raise
+        # Anything else is a cancellation: the pool gives the connection up, which rolls back.
+        await held.raw.execute("COMMIT")
         return outcome
 
-    async def planned_rows(self, context: RequestContext, statement: Statement) -> int:
-        """Return how many rows the planner expects of a bare ``SELECT``."""
-        async with self._transaction(context) as held:
-            plan = await held.fetchval(
-                f"EXPLAIN (FORMAT JSON) {statement.sql}", *statement.arguments
-            )
-        return int(json.loads(plan)[0]["Plan"]["Plan Rows"])
+    async def _set_up(self, held: Held, context: RequestContext) -> None:
+        await held.fetchrow(
+            _SETTINGS,
+            self._search_path(context.schema),
+            context.claims,
+            context.method,
+            context.path,
+            context.headers,
+            context.cookies,
+            context.role,
+        )
 
     @asynccontextmanager
-    async def _transaction(self, context: RequestContext) -> AsyncIterator[Held]:
+    async def _refusals(self) -> AsyncIterator[None]:
         try:
-            async with self._pool.transaction(readonly=context.read_only) as held:
-                await held.fetchrow(
-                    _SETTINGS,
-                    self._search_path(context.schema),
-                    context.claims,
-                    context.method,
-                    context.path,
-                    context.headers,
-                    context.cookies,
-                    context.role,
-                )
-                yield held
+            yield
         except asyncpg.PostgresError as problem:
             raise _refused(problem) from problem
         except DatabaseUnreachable as problem:

@@ -9,7 +9,7 @@ from urllib.parse import unquote_to_bytes
 
 from keyturn.errors import KeyturnError
 from keyturn.flows.ports.rest import DatabaseAway, DatabaseRefused, RestDatabase
-from keyturn.profiles.postgrest import Admitted, Answer, TokenRefused
+from keyturn.profiles.postgrest import Answer, TokenRefused
 from keyturn.standins.rest.database_errors import answer_for
 from keyturn.standins.rest.errors import (
     RestError,
@@ -22,7 +22,7 @@ from keyturn.standins.rest.errors import (
 )
 from keyturn.standins.rest.exchange import READS, Request, Response, error_response
 from keyturn.standins.rest.functions import answer_function
-from keyturn.standins.rest.gatekeeper import Gatekeeper
+from keyturn.standins.rest.gatekeeper import Caller, Gatekeeper
 from keyturn.standins.rest.openapi import answer_root
 from keyturn.standins.rest.preferences import NONE, parse_preferences
 from keyturn.standins.rest.relations import answer_relation
@@ -63,7 +63,7 @@ class RestApp:
             await _send(send, response, with_body=scope["method"] != "HEAD")
 
     async def _answer(self, scope: Scope, receive: Receive) -> Response:
-        caller: Admitted | None = None
+        caller: Caller | None = None
         try:
             headers = _headers(scope["headers"])
             caller = self._gatekeeper.admit(headers.get("authorization"))
@@ -77,7 +77,7 @@ class RestApp:
             return error_response(defect().answer)
 
     async def _request(
-        self, scope: Scope, receive: Receive, headers: dict[str, str], caller: Admitted
+        self, scope: Scope, receive: Receive, headers: dict[str, str], caller: Caller
     ) -> Request:
         method = scope["method"]
         if method not in METHODS:

@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from keyturn.profiles.postgrest import Admitted, Answer
+from keyturn.profiles.postgrest import Answer
+from keyturn.standins.rest.gatekeeper import Caller
 from keyturn.standins.rest.preferences import NONE, Preferences
 
 JSON_TYPE: Final = "application/json; charset=utf-8"
@@ -23,7 +24,7 @@ class Request:
     query: bytes
     headers: Mapping[str, str]
     body: bytes
-    caller: Admitted
+    caller: Caller
     schema: str
     preferences: Preferences = NONE
 

@@ -8,7 +8,7 @@ from keyturn.flows.ports.rest import Catalogue, Outcome, Statement
 from keyturn.standins.rest.body import media_name, read_arguments
 from keyturn.standins.rest.errors import rpc_method
 from keyturn.standins.rest.exchange import Request, Response
-from keyturn.standins.rest.media import Format, negotiate
+from keyturn.standins.rest.media import negotiate
 from keyturn.standins.rest.parse_query import parse_query
 from keyturn.standins.rest.relations import common_headers, read_options, read_response
 from keyturn.standins.rest.service import Service, acceptance, with_settings
@@ -43,7 +43,7 @@ async def answer_function(service: Service, request: Request, name: str) -> Resp
         read_only=request.reads or not call.routine.volatile,
         accept=acceptance(request, shape, writes=not request.reads),
     )
-    return _response(request, call, shape, query, options, outcome)
+    return _response(request, call, query, options, outcome)
 
 
 def _arrived(request: Request, query: Query) -> tuple[str | None, tuple[str, ...], Query]:
@@ -79,7 +79,6 @@ def _chosen(
 def _response(
     request: Request,
     call: Call,
-    shape: Format,
     query: Query,
     options: ReadOptions,
     outcome: Outcome,
@@ -88,6 +87,6 @@ def _response(
     if routine.returns == "void":
         return with_settings(outcome, Response(204, headers=common_headers(request, "count")))
     if routine.returns_set:
-        return read_response(request, shape, query, options, outcome, outcome.total)
-    headers = [("Content-Type", shape.content_type), *common_headers(request, "count")]
+        return read_response(request, query, options, outcome, outcome.total)
+    headers = [("Content-Type", options.shape.content_type), *common_headers(request, "count")]
     return with_settings(outcome, Response(200, (outcome.body or "").encode(), headers))

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from typing import Final
+
+import msgspec
 
 from keyturn.clock import Clock
 from keyturn.jose.keys import VerifyingKey
@@ -14,12 +17,32 @@ from keyturn.profiles.postgrest import (
     admit,
     anonymous,
     bearer,
+    check_claims,
     verified_claims,
 )
 
 REMEMBERED: Final = 1000
 """Tokens whose signature is remembered (PostgREST's ``jwt-cache-max-entries``)."""
 Keys = Iterable[VerifyingKey]
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Somebody who may reach the database, as handlers need them."""
+
+    admitted: Admitted
+    claims: str
+    """The claims as JSON, for ``request.jwt.claims``."""
+
+    @property
+    def role(self) -> str:
+        """The role to assume."""
+        return self.admitted.role
+
+    @property
+    def authenticated(self) -> bool:
+        """Whether the role is another than the anonymous one."""
+        return self.admitted.authenticated
 
 
 class Gatekeeper:
@@ -31,30 +54,36 @@ class Gatekeeper:
         self._settings = settings
         self._clock = clock
         self._known_keys: Keys | None = None
-        self._claims: OrderedDict[str, Mapping[str, object]] = OrderedDict()
-        self._anonymous: Admitted | None = None
+        self._callers: OrderedDict[str, Caller] = OrderedDict()
+        self._anonymous: Caller | None = None
 
-    def admit(self, authorization: str | None) -> Admitted:
+    def admit(self, authorization: str | None) -> Caller:
         """Return who asks; raises :class:`keyturn.profiles.postgrest.TokenRefused`."""
         token = bearer(authorization)
         if token is None:
             if self._anonymous is None:
-                self._anonymous = anonymous(self._settings)
+                self._anonymous = _caller(anonymous(self._settings))
             return self._anonymous
-        return admit(self._verified(token), self._settings, now=self._clock())
-
-    def _verified(self, token: str) -> Mapping[str, object]:
         keys = self._keys()
         if keys is not self._known_keys:
-            self._claims.clear()
+            self._callers.clear()
             self._known_keys = keys
-        claims = self._claims.get(token)
-        if claims is None:
-            # Refusals are not remembered: a flood of bad tokens must not evict good ones.
-            claims = verified_claims(token, keys)
-            self._claims[token] = claims
-            if len(self._claims) > REMEMBERED:
-                self._claims.popitem(last=False)
-        else:
-            self._claims.move_to_end(token)
-        return claims
+        known = self._callers.get(token)
+        if known is None:
+            return self._verified(token, keys)
+        check_claims(known.admitted.claims, self._settings, now=self._clock())
+        self._callers.move_to_end(token)
+        return known
+
+    def _verified(self, token: str, keys: Keys) -> Caller:
+        """Verify and remember; refusals are not kept, so a flood of them evicts nothing."""
+        claims = verified_claims(token, keys)
+        caller = _caller(admit(claims, self._settings, now=self._clock()))
+        self._callers[token] = caller
+        if len(self._callers) > REMEMBERED:
+            self._callers.popitem(last=False)
+        return caller
+
+
+def _caller(admitted: Admitted) -> Caller:
+    return Caller(admitted, msgspec.json.encode(admitted.claims).decode())

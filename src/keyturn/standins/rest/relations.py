@@ -19,7 +19,14 @@ from keyturn.standins.rest.exchange import Request, Response
 from keyturn.standins.rest.media import Format, negotiate
 from keyturn.standins.rest.parse_query import parse_query
 from keyturn.standins.rest.ranges import content_range, header_span, read_status
-from keyturn.standins.rest.service import Service, acceptance, request_context, with_settings
+from keyturn.standins.rest.remembered import LONGEST_QUERY
+from keyturn.standins.rest.service import (
+    ReadPlan,
+    Service,
+    acceptance,
+    request_context,
+    with_settings,
+)
 from keyturn.standins.rest.sql_read import ReadOptions, estimate_sql, read_sql, shown
 from keyturn.standins.rest.sql_write import WriteOptions, delete_sql, insert_sql, update_sql
 from keyturn.standins.rest.syntax import ALL_ROWS, Condition, Query
@@ -52,19 +59,36 @@ def relation_of(catalogue: Catalogue, schema: str, name: str) -> Relation:
 
 
 async def _read(service: Service, request: Request, name: str) -> Response:
-    shape = negotiate(request.headers.get("accept"))
+    plan = await _read_plan(service, request, name)
+    outcome = await service.run(
+        request,
+        plan.statement,
+        read_only=True,
+        accept=acceptance(request, plan.options.shape, writes=False),
+    )
+    total = await _total(service, request, name, plan.query, outcome)
+    return read_response(request, plan.query, plan.options, outcome, total)
+
+
+async def _read_plan(service: Service, request: Request, name: str) -> ReadPlan:
+    """Return the plan of a read, from memory when the same was asked before."""
+    catalogue = service.database.catalogue()
+    asked = (request.headers.get("accept"), request.headers.get("range"))
+    key = (name, request.query, request.method, request.schema, asked, request.preferences["count"])
+    known = service.reads.find(catalogue, key)
+    if known is not None:
+        return known
     query = parse_query(request.query)
-    options = read_options(service, request, shape)
+    options = read_options(service, request, negotiate(request.headers.get("accept")))
     statement = await service.plan(
         lambda catalogue: read_sql(
             catalogue, relation_of(catalogue, request.schema, name), query, options
         )
     )
-    outcome = await service.run(
-        request, statement, read_only=True, accept=acceptance(request, shape, writes=False)
-    )
-    total = await _total(service, request, name, query, outcome)
-    return read_response(request, shape, query, options, outcome, total)
+    plan = ReadPlan(query, options, statement)
+    if len(request.query) <= LONGEST_QUERY:
+        service.reads.keep(catalogue, key, plan)
+    return plan
 
 
 def read_options(service: Service, request: Request, shape: Format) -> ReadOptions:
@@ -97,7 +121,6 @@ async def _total(
 
 def read_response(
     request: Request,
-    shape: Format,
     query: Query,
     options: ReadOptions,
     outcome: Outcome,
@@ -107,7 +130,7 @@ def read_response(
     offset = shown(query, options).offset
     status = read_status(offset, outcome.page, total)
     headers = [
-        ("Content-Type", shape.content_type),
+        ("Content-Type", options.shape.content_type),
         ("Content-Range", content_range(offset, outcome.page, total)),
         *common_headers(request, "count"),
     ]

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, TypeVar
 from urllib.parse import unquote
+
+import msgspec
 
 from keyturn.flows.ports.rest import (
     Catalogue,
@@ -24,6 +26,9 @@ from keyturn.standins.rest.errors import (
 )
 from keyturn.standins.rest.exchange import Request, Response
 from keyturn.standins.rest.media import Format
+from keyturn.standins.rest.remembered import Remembered
+from keyturn.standins.rest.sql_read import ReadOptions
+from keyturn.standins.rest.syntax import Query
 
 DEFAULT_MAX_ROWS: Final = 1000
 """``PGRST_DB_MAX_ROWS`` of self-hosted Supabase."""
@@ -43,11 +48,21 @@ class ServiceSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class ReadPlan:
+    """A read, parsed and resolved."""
+
+    query: Query
+    options: ReadOptions
+    statement: Statement
+
+
+@dataclass(frozen=True, slots=True)
 class Service:
     """One stand-in at work."""
 
     database: RestDatabase
     settings: ServiceSettings
+    reads: Remembered[ReadPlan] = field(default_factory=Remembered)
 
     async def plan(self, make: Callable[[Catalogue], Planned]) -> Planned:
         """Return ``make(catalogue)``; what the catalogue lacks is looked up once more.
@@ -78,19 +93,22 @@ def request_context(request: Request, *, read_only: bool) -> RequestContext:
     headers = {name: value for name, value in request.headers.items() if name != "cookie"}
     return RequestContext(
         role=request.caller.role,
-        claims=json.dumps(request.caller.claims),
+        claims=request.caller.claims,
         method=request.method,
         path=request.path,
-        headers=json.dumps(headers),
-        cookies=json.dumps(_cookies(request.headers.get("cookie", ""))),
+        headers=msgspec.json.encode(headers).decode(),
+        cookies=_cookies(request.headers.get("cookie")),
         schema=request.schema,
         read_only=read_only,
     )
 
 
-def _cookies(header: str) -> dict[str, str]:
+def _cookies(header: str | None) -> str:
+    if header is None:
+        return "{}"
     pairs = (piece.partition("=") for piece in header.split(";") if "=" in piece)
-    return {name.strip(): unquote(value.strip()) for name, _, value in pairs}
+    found = {name.strip(): unquote(value.strip()) for name, _, value in pairs}
+    return msgspec.json.encode(found).decode()
 
 
 def acceptance(request: Request, shape: Format, *, writes: bool) -> Accept | None:
