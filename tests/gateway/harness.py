@@ -121,11 +121,16 @@ async def echo(scope: Any, receive: Any, send: Any) -> None:
 class Service:
     """The echo service on a port of its own, in a thread."""
 
-    def __init__(self, port: int | None = None) -> None:
+    def __init__(self, port: int | None = None, **config: Any) -> None:
         self.port = port or free_port()
         self._server = uvicorn.Server(
             uvicorn.Config(
-                echo, port=self.port, log_level="error", lifespan="off", ws="websockets-sansio"
+                echo,
+                port=self.port,
+                log_level="error",
+                lifespan="off",
+                ws="websockets-sansio",
+                **config,
             )
         )
         self._thread = threading.Thread(target=self._server.run, daemon=True)

@@ -197,6 +197,10 @@ def _cluster(upstream: Upstream, ca_file: str) -> dict[str, object]:
     cluster: dict[str, object] = {
         "name": upstream.service,
         "type": "STATIC" if upstream.is_address else "STRICT_DNS",
+        # "localhost" is often ::1 first while the service listens on 127.0.0.1 only: try both.
+        "dns_lookup_family": "ALL",
+        "dns_refresh_rate": "5s",
+        "dns_failure_refresh_rate": {"base_interval": "0.5s", "max_interval": "2s"},
         "connect_timeout": "2s",
         "load_assignment": {
             "cluster_name": upstream.service,
