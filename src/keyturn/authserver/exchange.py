@@ -9,6 +9,7 @@ from __future__ import annotations
 import urllib.parse
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, Final
 
 from keyturn.authserver.problems import BodyTooLarge, ClientGone
@@ -22,6 +23,8 @@ Header = tuple[bytes, bytes]
 JSON: Final[Header] = (b"content-type", b"application/json")
 # More pairs than any client sends; parsing more is work for an attacker's benefit.
 _MAX_QUERY_PAIRS: Final = 100
+# ``grant_type=refresh_token`` and its like are parsed once.
+_USUAL_QUERY: Final = 40
 
 
 @dataclass(slots=True)
@@ -55,7 +58,7 @@ class Exchange:
     """The path of the endpoint as the table of routes writes it: logs and metrics show this."""
     reply: Reply | None = None
     """Where a cold route leaves its answer."""
-    _query: dict[str, str] | None = None
+    _query: Mapping[str, str] | None = None
 
     @property
     def method(self) -> str:
@@ -71,7 +74,8 @@ class Exchange:
     def query(self, name: str) -> str | None:
         """Return the first value of the query parameter ``name``, or None."""
         if self._query is None:
-            self._query = parse_query(self.scope.get("query_string", b""))
+            raw = self.scope.get("query_string", b"")
+            self._query = _parse_usual(raw) if len(raw) <= _USUAL_QUERY else parse_query(raw)
         return self._query.get(name)
 
     async def body(self) -> bytes:
@@ -105,7 +109,7 @@ class Exchange:
             raise BodyTooLarge
 
 
-def parse_query(raw: bytes) -> dict[str, str]:
+def parse_query(raw: bytes) -> Mapping[str, str]:
     """Return the first value of each name; broken escapes and bytes become U+FFFD."""
     try:
         pairs = urllib.parse.parse_qsl(
@@ -122,5 +126,7 @@ def parse_query(raw: bytes) -> dict[str, str]:
         found.setdefault(name, value)
     return found
 
+
+_parse_usual: Final = lru_cache(maxsize=256)(parse_query)
 
 Handler = Callable[[Exchange], Awaitable[Reply]]
