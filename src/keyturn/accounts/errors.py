@@ -103,7 +103,6 @@ _TABLE = (
         "Session from session_id claim in JWT does not exist",
     ),
     ("jwt_user_banned", 403, "user_banned", "User is banned"),
-    ("jwt_session_expired", 403, "session_expired", "Session is no longer valid"),
     ("not_admin", 403, "not_admin", "User not allowed"),
     (
         "wrong_audience",
@@ -113,7 +112,6 @@ _TABLE = (
     ),
     # shapes
     ("validation_failed", 400, "validation_failed", "The request is not valid"),
-    ("unprocessable", 422, "validation_failed", "The request cannot be processed"),
     (
         "text_not_storable",
         400,
@@ -182,7 +180,6 @@ _TABLE = (
     ("saving_user", 500, "unexpected_failure", "Database error saving new user"),
     ("updating_user", 500, "unexpected_failure", "Error updating user"),
     ("deleting_user", 500, "unexpected_failure", "Database error deleting user"),
-    ("database", 500, "unexpected_failure", "Database error"),
     # password grant
     ("invalid_credentials", 400, "invalid_credentials", "Invalid login credentials"),
     ("grant_needs_identifier", 400, "validation_failed", "missing email or phone"),

@@ -67,17 +67,16 @@ language sql stable rows 1 as $$
     where u.id = p_id
 $$;
 
--- PL/pgSQL keeps its plans for the life of a connection; SQL functions only do since PostgreSQL 18.
-create function keyturn.amr_of(p_session uuid) returns text
-language plpgsql stable as $$
-begin
-    return (select json_agg(json_build_object(
-                       'method', c.authentication_method,
-                       'timestamp', floor(extract(epoch from c.updated_at))::bigint)
-                       order by c.updated_at desc)::text
-              from auth.mfa_amr_claims c where c.session_id = p_session);
-end $$;
+create function keyturn.amr_of(p_session uuid) returns table (amr text)
+language sql stable rows 1 as $$
+    select json_agg(json_build_object(
+               'method', c.authentication_method,
+               'timestamp', floor(extract(epoch from c.updated_at))::bigint)
+               order by c.updated_at desc)::text
+    from auth.mfa_amr_claims c where c.session_id = p_session
+$$;
 
+-- PL/pgSQL keeps its plans for the life of a connection; SQL functions only do since PostgreSQL 18.
 -- One row as GoTrue writes it: keys in alphabetical order, absent ones left out.
 create function keyturn.audit_as(
     p_action text, p_id text, p_username text, p_via_sso boolean, p_name text, p_traits json,

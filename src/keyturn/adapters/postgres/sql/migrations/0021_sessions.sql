@@ -27,7 +27,7 @@ begin
     insert into auth.mfa_amr_claims (id, session_id, created_at, updated_at, authentication_method)
     values (gen_random_uuid(), p_session, p_now, p_now, p_method);
     select a.* into who from keyturn.account_of(p_user) a;
-    opened := (p_session::text, p_now, keyturn.amr_of(p_session), null, null);
+    opened := (p_session::text, p_now, (select m.amr from keyturn.amr_of(p_session) m), null, null);
     if p_audit then
         perform keyturn.audit('login', who, json_build_object('provider', p_provider), p_now, p_ip);
     end if;

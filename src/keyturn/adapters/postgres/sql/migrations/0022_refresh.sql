@@ -150,39 +150,48 @@ begin
      where p_revoked or a.action = 'token_refreshed';
 end $$;
 
+-- A row that is there and was not lockable is in somebody's hands.
+create function keyturn.why_not_found(p_token text) returns text language plpgsql as $$
+declare
+    k auth.refresh_tokens;
+begin
+    select * into k from auth.refresh_tokens t where t.token = p_token;
+    if not found then
+        return 'refresh_not_found';
+    elsif k.session_id is not null then
+        return 'locked';
+    end if;
+    delete from auth.refresh_tokens t where t.id = k.id;
+    return 'refresh_no_session';
+end $$;
+
 create function keyturn.refresh_v1(
     p_token text, p_new_token text, p_new_key text, p_now timestamptz, p_ip text, p_agent text,
     r keyturn.refresh_rules
 ) returns keyturn.refreshed language plpgsql as $$
 declare
     x keyturn.refreshed;
-    who keyturn.account;
-    t auth.refresh_tokens;
+    t record;
+    q record;
     s auth.sessions;
     previous record;
 begin
-    select * into t from auth.refresh_tokens k where k.token = p_token for update skip locked;
+    select k.id, k.revoked, greatest(k.updated_at, k.created_at) as last, k.updated_at, m as session
+      into t
+      from auth.refresh_tokens k join auth.sessions m on m.id = k.session_id
+     where k.token = p_token
+       for update of k, m skip locked;
     if not found then
-        perform from auth.refresh_tokens k where k.token = p_token;
-        x.verdict := case when found then 'locked' else 'refresh_not_found' end;
+        x.verdict := keyturn.why_not_found(p_token);
         return x;
     end if;
-    select * into s from auth.sessions k where k.id = t.session_id for update skip locked;
-    if not found then
-        if t.session_id is not null then
-            x.verdict := 'locked';
-        else
-            delete from auth.refresh_tokens k where k.id = t.id;
-            x.verdict := 'refresh_no_session';
-        end if;
-        return x;
-    end if;
-    select a.* into who from keyturn.account_of(s.user_id) a;
-    x.who := who;
-    x.opened := (s.id::text, s.created_at, keyturn.amr_of(s.id), s.oauth_client_id::text, s.scopes);
+    s := t.session;
+    select a as who, m.amr into q from keyturn.account_of(s.user_id) a, keyturn.amr_of(s.id) m;
+    x.who := q.who;
+    x.opened := (s.id::text, s.created_at, q.amr, s.oauth_client_id::text, s.scopes);
     x.verdict := keyturn.session_obstacle(
-        s, who, keyturn.aal_of((x.opened).amr),
-        coalesce(s.refreshed_at at time zone 'utc', greatest(t.updated_at, t.created_at)), p_now, r);
+        s, q.who, keyturn.aal_of(q.amr),
+        coalesce(s.refreshed_at at time zone 'utc', t.last), p_now, r);
     if x.verdict is not null then
         return x;
     end if;
@@ -221,7 +230,7 @@ begin
         end if;
     end if;
     perform keyturn.finish_refresh(
-        s.id, who, not t.revoked, x.hmac_key, x.counter, p_now, p_ip, p_agent, r.audit);
+        s.id, q.who, not t.revoked, x.hmac_key, x.counter, p_now, p_ip, p_agent, r.audit);
     return x;
 end $$;
 
@@ -246,7 +255,7 @@ create function keyturn.refresh_v2(
 ) returns keyturn.refreshed language plpgsql as $$
 declare
     x keyturn.refreshed;
-    who keyturn.account;
+    q record;
     s auth.sessions;
     ahead bigint;
 begin
@@ -261,11 +270,11 @@ begin
         x.verdict := 'refresh_not_found';
         return x;
     end if;
-    select a.* into who from keyturn.account_of(s.user_id) a;
-    x.who := who;
-    x.opened := (s.id::text, s.created_at, keyturn.amr_of(s.id), s.oauth_client_id::text, s.scopes);
+    select a as who, m.amr into q from keyturn.account_of(s.user_id) a, keyturn.amr_of(s.id) m;
+    x.who := q.who;
+    x.opened := (s.id::text, s.created_at, q.amr, s.oauth_client_id::text, s.scopes);
     x.verdict := keyturn.session_obstacle(
-        s, who, keyturn.aal_of((x.opened).amr),
+        s, q.who, keyturn.aal_of(q.amr),
         coalesce(s.refreshed_at at time zone 'utc', s.created_at), p_now, r);
     if x.verdict is not null then
         return x;
@@ -293,6 +302,6 @@ begin
         return x;
     end if;
     perform keyturn.finish_refresh(
-        s.id, who, false, x.hmac_key, x.counter, p_now, p_ip, p_agent, r.audit);
+        s.id, q.who, false, x.hmac_key, x.counter, p_now, p_ip, p_agent, r.audit);
     return x;
 end $$;
