@@ -73,17 +73,6 @@ def as_user(account: Account | None) -> Callable[[], None]:
     return become
 
 
-def cluster_file(cluster: EmbeddedPostgres) -> Path:
-    """The pid file of a closed cluster, found as the next owner finds it."""
-    pointer = cluster.root / "location.json"
-    home = (
-        Path(msgspec.json.decode(pointer.read_bytes())["home"])
-        if pointer.exists()
-        else cluster.root
-    )
-    return home / "data" / "postmaster.pid"
-
-
 async def test_killed_it_recovers_every_committed_row(
     make: Callable[..., EmbeddedPostgres],
 ) -> None:
@@ -175,11 +164,9 @@ async def test_what_it_writes_is_closed_and_the_passwords_are_nowhere_else(
     assert stat.S_IMODE(cluster.socket_dir.stat().st_mode) == 0o700
     process = psutil.Process(cluster.pid)
     texts = [repr(process.cmdline()).encode(), repr(process.environ()).encode()]
-    folders = {cluster.root, cluster.layout.home}
     texts += [
         path.read_bytes()
-        for folder in folders
-        for path in folder.rglob("*")
+        for path in cluster.root.rglob("*")
         if path.is_file() and path.name != "passwords.json"
     ]
     for password in secrets.values():
@@ -242,14 +229,15 @@ async def test_an_orphan_is_stopped_by_the_next_owner(
     """Where the kernel cannot tie a child to its parent, a server may outlive its owner."""
     former = make()
     await former.prepare()
-    account = former.layout.account
-    server = former.command().argv[7:]
+    command = former.command()
     orphan = await asyncio.create_subprocess_exec(
-        *server,
-        env=dict(former.command().env),
+        *command.argv[:4],
+        "0",  # in place of the signal that the kernel should send
+        *command.argv[5:],
+        env=dict(command.env),
+        cwd=command.cwd,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
-        preexec_fn=as_user(account),
     )
     await eventually(former.ready)
     assert running_pid(former.layout.data) == orphan.pid
@@ -274,7 +262,7 @@ async def test_a_recycled_process_id_does_not_keep_it_down(
     stranger = await asyncio.create_subprocess_exec(
         "/bin/sleep", "60", preexec_fn=as_user(unprivileged("nobody"))
     )
-    file = cluster_file(cluster)
+    file = cluster.root / "data" / "postmaster.pid"
     file.write_text(file.read_text().replace(str(pid), str(stranger.pid), 1))
     await cluster.start()
     assert cluster.pid not in (None, stranger.pid)
@@ -287,10 +275,7 @@ async def test_a_long_path_gets_a_short_socket_that_goes_away(
     make: Callable[..., EmbeddedPostgres], tmp_path: Path
 ) -> None:
     deep = tmp_path.joinpath(*["a-rather-long-folder-name"] * 5)
-    cluster = make(deep / "pg", shared=deep / "shared")
-    for folder in (tmp_path, *tmp_path.parents[:2]):
-        if folder.stat().st_uid == os.geteuid() and folder != Path("/tmp"):
-            folder.chmod(0o755)  # this test's own folders: root's server must enter `shared`
+    cluster = make(deep / "pg")
     await cluster.start()
     assert len(os.fsencode(cluster.socket_dir)) < 80
     async with connected(cluster) as connection:
@@ -306,11 +291,10 @@ async def test_an_interrupted_initdb_counts_for_nothing(
 ) -> None:
     cluster = make()
     await cluster.prepare()
-    home = cluster.layout.home
     cluster.close()
-    (home / "data").rename(home / "data.tmp.1")
+    (cluster.root / "data").rename(cluster.root / "data.tmp.1")
     await cluster.start()
-    assert not (home / "data.tmp.1").exists()
+    assert not (cluster.root / "data.tmp.1").exists()
 
 
 async def test_damaged_passwords_are_explained(make: Callable[..., EmbeddedPostgres]) -> None:

@@ -11,14 +11,23 @@ from typing import IO
 
 from keyturn.adapters.postgres.errors import ClusterBroken
 from keyturn.adapters.postgres.layout import Account
+from keyturn.flows.ports.processes import Command
 
 _FOLLOW = Path(__file__).with_name("follow_parent.py")
 
 
 def run_tool(
-    argv: Sequence[str], env: Mapping[str, str], account: Account | None, *, stdin: str = ""
+    argv: Sequence[str],
+    env: Mapping[str, str],
+    account: Account | None,
+    *,
+    cwd: Path,
+    stdin: str = "",
 ) -> None:
-    """Run a short program to its end; raises :class:`ClusterBroken` with its last words."""
+    """Run a short program in ``cwd`` to its end; raises :class:`ClusterBroken` with its last words.
+
+    ``cwd`` is entered before root is given up: the account need not reach it by name.
+    """
     done = subprocess.run(
         list(argv),
         env=dict(env),
@@ -26,7 +35,7 @@ def run_tool(
         capture_output=True,
         text=True,
         check=False,
-        cwd="/",
+        cwd=cwd,
         user=account.uid if account else None,
         group=account.gid if account else None,
         extra_groups=[] if account else None,
@@ -49,14 +58,14 @@ def following(
     return (*head, *identity, *argv)
 
 
-def spawn(argv: Sequence[str], env: Mapping[str, str], log: IO[bytes]) -> subprocess.Popen[bytes]:
+def spawn(command: Command, log: IO[bytes]) -> subprocess.Popen[bytes]:
     """Start a server whose output goes to ``log``, away from the terminal's signals."""
     return subprocess.Popen(
-        list(argv),
-        env=dict(env),
+        list(command.argv),
+        env=dict(command.env),
         stdin=subprocess.DEVNULL,
         stdout=log,
         stderr=subprocess.STDOUT,
-        cwd="/",
+        cwd=command.cwd,
         start_new_session=True,
     )

@@ -25,8 +25,8 @@ from keyturn.adapters.postgres.errors import ClusterBroken
 from keyturn.adapters.postgres.install import Install, find_install
 from keyturn.adapters.postgres.layout import (
     SHARED,
+    SOCKETS,
     Layout,
-    remove,
     settle,
     socket_folder,
     unprivileged,
@@ -57,7 +57,8 @@ class EmbeddedPostgres:
         """``port`` is the loopback port: given, else the last one used, else a free one.
 
         ``run_as`` names the user that the server runs as when the caller is root, and ``shared``
-        the folder where its data then lives. ``start_timeout`` (seconds) covers crash recovery.
+        a folder for binaries that this user may read. ``start_timeout`` (seconds) covers crash
+        recovery.
         """
         self.root = root
         self._wanted_port = port
@@ -92,7 +93,7 @@ class EmbeddedPostgres:
     def _settle(self) -> None:
         account = unprivileged(self._run_as)
         install = self._install or find_install()
-        layout = settle(self.root, install, account, system.entropy, self._shared)
+        layout = settle(self.root, install, account, self._shared)
         self._passwords = load_passwords(self.root / "passwords.json", system.entropy)
         postmaster.stop_orphan(layout.data)
         postmaster.release_stale(layout.data)
@@ -145,18 +146,19 @@ class EmbeddedPostgres:
         elsewhere the next owner's :meth:`prepare` stops an orphan.
         """
         layout = self.layout
+        sockets = self.socket_dir if self._socket_passes else SOCKETS
         server = (
             str(layout.install.binary("postgres")),
-            *("-D", str(layout.data), "-p", str(self._port)),
+            *("-D", layout.as_server(layout.data), "-p", str(self._port)),
             *("-c", f"listen_addresses={LOOPBACK}"),
-            *("-c", f"unix_socket_directories={self.socket_dir}"),
+            *("-c", f"unix_socket_directories={sockets}"),
             *("-c", "unix_socket_permissions=0700"),
         )
         return Command(
             name="postgres",
             argv=following(server, layout.account, signal.SIGINT),
             env=initialise.ENVIRONMENT,
-            cwd="/",
+            cwd=str(layout.data),
             stop_signal=signal.SIGINT,
         )
 
@@ -183,8 +185,7 @@ class EmbeddedPostgres:
         log = self.root / "postgres.log"
         while True:
             with log.open("ab") as stream:
-                command = self.command()
-                self._child = spawn(command.argv, command.env, stream)
+                self._child = spawn(self.command(), stream)
             if await self._comes_up(self._child, deadline):
                 return
             if clock() > deadline or not _held_by_remains(log):
@@ -219,9 +220,9 @@ class EmbeddedPostgres:
         self._ownership.release()
 
     def destroy(self) -> None:
-        """Delete the stopped cluster for good, wherever its data lives."""
+        """Delete the stopped cluster for good."""
         self.close()
-        remove(self.root)
+        shutil.rmtree(self.root, ignore_errors=True)
 
 
 async def _ended(child: subprocess.Popen[bytes], seconds: float) -> bool:

@@ -53,22 +53,22 @@ def create(
     layout: Layout, passwords: Mapping[str, Secret], entropy: Callable[[int], bytes]
 ) -> None:
     """Create the cluster unless it exists; an interrupted attempt leaves nothing that counts."""
-    for leftover in layout.home.glob("data.tmp.*"):
+    for leftover in layout.root.glob("data.tmp.*"):
         shutil.rmtree(leftover)
     if layout.data.exists():
         return
-    unfinished = layout.home / f"data.tmp.{os.getpid()}"
     install, account = layout.install, layout.account
+    unfinished = layout.root / f"data.tmp.{os.getpid()}"
+    unfinished.mkdir(mode=0o700)
+    if account:
+        account.give(unfinished)
+    place = ("-D", layout.as_server(unfinished))
     settings = (f"--set={name}={value}" for name, value in _SETTINGS.items())
-    initdb = (str(install.binary("initdb")), "-D", str(unfinished), *_INITDB, *settings)
-    run_tool(initdb, ENVIRONMENT, account)
+    initdb = (str(install.binary("initdb")), *place, *_INITDB, *settings)
+    run_tool(initdb, ENVIRONMENT, account, cwd=unfinished)
+    single = (str(install.binary("postgres")), "--single", *place, "postgres")
     statements = "\n".join(bootstrap_sql(passwords, entropy)) + "\n"
-    run_tool(
-        (str(install.binary("postgres")), "--single", "-D", str(unfinished), "postgres"),
-        ENVIRONMENT,
-        account,
-        stdin=statements,
-    )
+    run_tool(single, ENVIRONMENT, account, cwd=unfinished, stdin=statements)
     unfinished.rename(layout.data)
 
 
