@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import secrets
 import socket
+from pathlib import Path
 from typing import Final
 
 _LIMIT: Final = 4096
@@ -46,7 +48,32 @@ def why_not_free(host: str, port: int) -> str | None:
 
 
 def free_ports(count: int, host: str = "127.0.0.1") -> list[int]:
-    """Return ``count`` different ports that nobody listens on at this moment."""
+    """Return ``count`` different ports that nobody listens on at this moment.
+
+    They lie below the range from which the kernel takes source ports: a client that knocks at a
+    port of that range while its server restarts may otherwise occupy it, even by connecting to
+    itself.
+    """
+    last = min(_first_source_port(), 32768) - 1
+    found: list[int] = []
+    for _ in range(200):
+        if len(found) == count:
+            return found
+        port = 20000 + secrets.randbelow(max(1, last - 20000))
+        if port not in found and why_not_free(host, port) is None:
+            found.append(port)
+    return found + _any_ports(count - len(found), host)
+
+
+def _first_source_port() -> int:
+    try:
+        text = Path("/proc/sys/net/ipv4/ip_local_port_range").read_text(encoding="ascii")
+        return int(text.split()[0])
+    except (OSError, ValueError, IndexError):
+        return 32768
+
+
+def _any_ports(count: int, host: str) -> list[int]:
     with contextlib.ExitStack() as held:
         sockets = [held.enter_context(socket.socket()) for _ in range(count)]
         for each in sockets:

@@ -20,9 +20,9 @@ class BoundedLog:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._open()
 
-    def write(self, line: str) -> None:
-        """Append one line; it is in the file (not only in memory) when this returns."""
-        data = line.encode("utf-8", "replace") + b"\n"
+    def write(self, *lines: str) -> None:
+        """Append lines; they are in the file (not only in memory) when this returns."""
+        data = "".join(f"{line}\n" for line in lines).encode("utf-8", "replace")
         if self._size and self._size + len(data) > self._max_bytes:
             self._rotate()
         os.write(self._descriptor, data)

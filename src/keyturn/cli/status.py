@@ -42,7 +42,8 @@ def _page(status: StackStatus) -> str:
         table(("PART", "STATE", "PID", "UP FOR", "RESTARTS", "LAST EXIT"), parts),
     ]
     if state.ring is not None:
-        keys = [[key["state"], key["kid"], key["alg"]] for key in state.ring["keys"]]
+        known = sorted(state.ring["keys"], key=lambda key: bool(key["state"] != "in_use"))
+        keys = [[key["state"], key["kid"], key["alg"]] for key in known]
         blocks.append(table(("KEY", "KID", "ALG"), keys))
     return "\n\n".join(blocks)
 

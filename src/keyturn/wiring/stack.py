@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Final, TypeVar
 
 from keyturn.adapters import system
+from keyturn.adapters.http_probe import free_ports
 from keyturn.adapters.postgres.apikey_store import PostgresApiKeyStore
 from keyturn.adapters.postgres.cluster import EmbeddedPostgres
 from keyturn.adapters.postgres.migrations import migrate
@@ -20,6 +21,7 @@ from keyturn.stack.parts import Part, PartStatus, Step
 from keyturn.stack.supervisor import Supervisor
 from keyturn.wiring.console import ConsoleServer, gather_overview
 from keyturn.wiring.gateway import Gateway, GatewayOptions, open_gateway
+from keyturn.wiring.locations import Locations
 from keyturn.wiring.ring import master_sealer, open_ring
 from keyturn.wiring.stack_keys import ensure_api_keys, ensure_signing_keys
 from keyturn.wiring.stack_parts import (
@@ -54,7 +56,7 @@ class LocalStack:
         )
         self.api_keys: dict[str, str] = {}
         """The texts of the first API keys: for printing, nowhere else."""
-        self._cluster = None if plan.database else EmbeddedPostgres(plan.where.postgres)
+        self._cluster = None if plan.database else _embedded(plan.where)
         self._pool: Pool | None = None
         self._api_key_store: PostgresApiKeyStore | None = None
         self._watcher: RingWatcher | None = None
@@ -174,6 +176,12 @@ class LocalStack:
         self._gateway_stop.set()
         if self._gateway_task is not None:
             await asyncio.gather(self._gateway_task, return_exceptions=True)
+
+
+def _embedded(where: Locations) -> EmbeddedPostgres:
+    """Return the cluster; it keeps the port of its first start, which we choose."""
+    known = (where.postgres / "port").exists()
+    return EmbeddedPostgres(where.postgres, port=None if known else free_ports(1)[0])
 
 
 def _there(value: T | None) -> T:
