@@ -79,6 +79,8 @@ class Auth:
         assert (first["code"], first["error_code"]) == (status, code)
         assert second["code"] == code
         assert list(second)[:2] == ["code", "message"]
+        assert list(first)[:3] == ["code", "error_code", "msg"]
+        assert ("error_id" in first) == (status >= 500)
         assert first["msg"] == second["message"]
         sentence: str = first["msg"]
         return sentence
