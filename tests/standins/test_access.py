@@ -167,6 +167,18 @@ async def test_schemas(standing: Any) -> None:
             assert hidden.status_code == 406
 
 
+async def test_a_role_has_its_own_statement_timeout(standing: Any) -> None:
+    slow = """create function slow() returns int language plpgsql stable as
+      $$ begin perform pg_sleep(20); return 1; end $$;
+      alter role anon set statement_timeout = '50ms';"""
+    async with standing(slow) as stand:
+        try:
+            stopped = await stand.ask("GET", "/rpc/slow", role=None)
+        finally:
+            await stand.admin.execute("alter role anon reset statement_timeout")
+        assert (stopped.status_code, stopped.json()["code"]) == (503, "57014")
+
+
 async def test_new_tables_are_found(standing: Any, eventually: Any) -> None:
     async with standing("create table one (id int)") as stand:
         await stand.admin.execute("create table two (id int); grant select on two to anon")

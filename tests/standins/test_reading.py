@@ -76,6 +76,7 @@ async def test_filters(standing: Any) -> None:
 async def test_select(standing: Any) -> None:
     cases: list[tuple[str, list[dict[str, Any]]]] = [
         ("select=id,name&id=eq.1", [{"id": 1, "name": "Ann"}]),
+        ("select=count&id=lt.3", [{"count": 2}]),
         ("select=who:name&id=eq.1", [{"who": "Ann"}]),
         ("select=id::text,age::float8&id=eq.1", [{"id": "1", "age": 30}]),
         ("select=city:data->>city&id=eq.1", [{"city": "Oslo"}]),
@@ -91,6 +92,18 @@ async def test_select(standing: Any) -> None:
         whole = await stand.rows("/people?id=eq.2&select=", role=None)
         again = await stand.rows("/people?id=eq.2&select=*,again:name", role=None)
         assert again == [{**whole[0], "again": "Bob"}]
+
+
+async def test_a_changed_table_is_read_anew(standing: Any) -> None:
+    async with standing(TABLES) as stand:
+        before = await stand.rows("/people?id=eq.1&select=*", role=None)
+        await stand.admin.execute("alter table people add column extra int default 5")
+        await stand.database.reload()
+        after = await stand.rows("/people?id=eq.1&select=*", role=None)
+        assert after == [{**before[0], "extra": 5}]
+        await stand.admin.execute("alter table people drop column extra, alter age type text")
+        await stand.database.reload()
+        assert (await stand.rows("/people?age=eq.30&select=age", role=None)) == [{"age": "30"}]
 
 
 async def test_order(standing: Any) -> None:

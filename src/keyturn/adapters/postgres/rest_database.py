@@ -32,7 +32,8 @@ CHANNEL: Final = "pgrst"
 REFRESH_PAUSE: Final = 1.0
 """Seconds between two readings of the catalogue that callers' unknown names may cause."""
 
-_SETTINGS: Final = queries.load("keyturn.adapters.postgres", "rest/settings")
+_PACKAGE: Final = "keyturn.adapters.postgres"
+_SETTINGS: Final = queries.load(_PACKAGE, "rest/settings")
 _log = logging.getLogger("keyturn.rest")
 
 
@@ -45,6 +46,7 @@ class PostgresRestDatabase:
         self._schemas = tuple(schemas)
         self._extra = extra_search_path
         self._catalogue = Catalogue()
+        self._timeouts = {"": "0"}
         self._read_at = float("-inf")
         self._reading = asyncio.Lock()
         self._subscription: Subscription | None = None
@@ -134,6 +136,7 @@ class PostgresRestDatabase:
             context.path,
             context.headers,
             context.cookies,
+            self._timeouts.get(context.role) or self._timeouts[""],
             context.role,
         )
 
@@ -151,6 +154,8 @@ class PostgresRestDatabase:
         return f"{name}, {self._extra}" if self._extra else name
 
     async def _read(self) -> Catalogue:
+        timeouts = await self._pool.fetch(queries.load(_PACKAGE, "rest/timeouts"))
+        self._timeouts = {row["role"]: row["timeout"] for row in timeouts}
         self._catalogue = await read_catalogue(self._pool, self._schemas)
         self._read_at = asyncio.get_running_loop().time()
         return self._catalogue

@@ -20,6 +20,7 @@ from keyturn.standins.rest.sql_text import Arguments, Source, clauses, expressio
 from keyturn.standins.rest.syntax import (
     EMPTY_SCOPE,
     Condition,
+    Field,
     OrderTerm,
     Path,
     Scope,
@@ -29,6 +30,8 @@ from keyturn.standins.rest.syntax import (
     SelectStar,
     Span,
 )
+
+_COUNT = SelectField(Field("count"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +138,10 @@ class Levels:
             self._embed(level, item, path)
 
     def _field(self, source: Source, item: SelectField) -> str:
+        if item == _COUNT and "count" not in source.relation.columns:
+            # PostgreSQL reads `row.count` as `count(row)`, so PostgREST answers it, and people
+            # ask for it to see whether a table can be reached.
+            return f"count({source.alias}) AS {quoted('count')}"
         found = expression(self.arguments, source, item.field)
         sql = found.sql
         if item.cast is not None:

@@ -6,4 +6,5 @@ select
   set_config('request.path', $4, true),
   set_config('request.headers', $5, true),
   set_config('request.cookies', $6, true),
-  set_config('role', $7, true)
+  set_config('statement_timeout', $7, true),
+  set_config('role', $8, true)
