@@ -182,3 +182,23 @@ def test_output_to_a_closed_pipe_ends_quietly() -> None:
 
     assert "Traceback" not in errors
     assert process.returncode != 0
+
+
+def test_a_terminal_that_knows_few_characters_is_no_reason_to_fail() -> None:
+    """Characters that cannot be shown are replaced."""
+    done = keyturn("--help", PYTHONIOENCODING="ascii")
+
+    assert done.returncode == 0, done.stderr
+    assert "Exit codes" in done.stdout
+
+
+def test_what_the_system_refuses_is_a_sentence(tmp_path: Path) -> None:
+    """A file that cannot be opened is named, without a traceback."""
+    (tmp_path / "up.lock").symlink_to("up.lock")
+    done = keyturn("status", "--json", "--data-dir", str(tmp_path))
+
+    document = json.loads(done.stdout)
+    assert done.returncode == 1
+    assert document["code"] == "system_refused"
+    assert "up.lock: Too many levels of symbolic links." in document["message"]
+    assert "Traceback" not in done.stderr

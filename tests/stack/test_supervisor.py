@@ -11,6 +11,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from keyturn.adapters.process_identity import process_identity
 from keyturn.adapters.processes import ProcessLauncher
@@ -261,6 +263,31 @@ async def test_an_endless_line_does_not_fill_the_memory(tmp_path: Path) -> None:
 
     assert longest <= 128 * 1024
     assert ("web", "\ufffdend") in made.lines
+
+
+@st.composite
+def needs_without_cycles(draw: st.DrawFn) -> dict[str, tuple[str, ...]]:
+    """Draw names of which each needs only later ones."""
+    names = [f"n{index}" for index in range(draw(st.integers(0, 8)))]
+    return {
+        name: tuple(
+            draw(st.sets(st.sampled_from(names[index + 1 :]))) if names[index + 1 :] else ()
+        )
+        for index, name in enumerate(names)
+    }
+
+
+@given(needs_without_cycles())
+def test_nothing_is_stopped_while_something_that_needs_it_runs(
+    needs: dict[str, tuple[str, ...]],
+) -> None:
+    """Whatever the needs are: each name once, and after all that need it."""
+    order = stop_order(needs)
+
+    place = {name: index for index, group in enumerate(order) for name in group}
+    assert sorted(name for group in order for name in group) == sorted(needs)
+    for name, wanted in needs.items():
+        assert all(place[name] < place[need] for need in wanted)
 
 
 def test_stop_order_is_groups_of_dependents_first() -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import difflib
 import importlib
+import io
 import sys
 from collections.abc import Mapping, Sequence
 from typing import Final
@@ -14,7 +15,7 @@ from typing import Final
 import click
 
 from keyturn import __version__
-from keyturn.cli.output import EXIT_INTERRUPTED, EXIT_USAGE, fail, print_error
+from keyturn.cli.output import EXIT_INTERRUPTED, EXIT_USAGE, fail
 from keyturn.errors import KeyturnError, UsageError
 
 # name -> (module, one line for the overview); each module exports `command`
@@ -37,6 +38,21 @@ class MissingPart(KeyturnError):
 
     code = "missing_part"
     default_hint = _EXTRA_HINT
+
+
+class SystemRefused(KeyturnError):
+    """The operating system refused something."""
+
+    code = "system_refused"
+
+    @classmethod
+    def of(cls, problem: OSError) -> SystemRefused:
+        """Return ``problem`` as a sentence: which file, and why."""
+        where = f"{problem.filename}: " if problem.filename else ""
+        return cls(
+            f"{where}{problem.strerror or type(problem).__name__}.",
+            hint="Is this the user who owns these files, and is there space on the disk?",
+        )
 
 
 class LazyGroup(click.Group):
@@ -100,29 +116,41 @@ def cli() -> None:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and exit; every failure is one sentence, a hint and an exit code."""
+    _forgive_missing_characters()
     args = list(sys.argv[1:] if arguments is None else arguments)
     as_json = "--json" in args
     try:
-        code = cli.main(args=args, prog_name="keyturn", standalone_mode=False)
-    except click.exceptions.Exit as leaving:
-        sys.exit(leaving.exit_code)
-    except click.exceptions.Abort:
-        sys.exit(EXIT_INTERRUPTED)
-    except KeyboardInterrupt:
+        sys.exit(_run(args))
+    except (KeyboardInterrupt, click.exceptions.Abort):
         sys.exit(EXIT_INTERRUPTED)
     except BrokenPipeError:
         # Whoever read our output has gone away: `keyturn keys list | head -1`.
         sys.stderr.close()
         sys.exit(1)
-    except click.exceptions.NoArgsIsHelpError as wrong:
-        click.echo(wrong.format_message())
-        sys.exit(EXIT_USAGE)
     except click.ClickException as wrong:
-        print_error(usage_error(wrong), as_json=as_json)
-        sys.exit(EXIT_USAGE)
+        fail(usage_error(wrong), as_json=as_json)
     except KeyturnError as error:
         fail(error, as_json=as_json)
-    sys.exit(code if isinstance(code, int) else 0)
+    except OSError as problem:
+        fail(SystemRefused.of(problem), as_json=as_json)
+
+
+def _run(args: list[str]) -> int:
+    try:
+        code = cli.main(args=args, prog_name="keyturn", standalone_mode=False)
+    except click.exceptions.Exit as leaving:
+        return leaving.exit_code
+    except click.exceptions.NoArgsIsHelpError as wrong:
+        click.echo(wrong.format_message())
+        return EXIT_USAGE
+    return code if isinstance(code, int) else 0
+
+
+def _forgive_missing_characters() -> None:
+    """Replace what a terminal's encoding does not know instead of failing on it."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
 
 
 def usage_error(wrong: click.ClickException) -> UsageError:

@@ -74,13 +74,17 @@ class Supervisor:
         for names in stop_order(needs):
             await asyncio.gather(*(self._end(name) for name in names))
 
+    def watch(self, task: asyncio.Task[None]) -> None:
+        """Take an exception that ends a step's background ``task`` as a failure of the stack."""
+        task.add_done_callback(self._note_failure)
+
     def _needs(self, name: str) -> tuple[str, ...]:
         keeper = self._keepers.get(name)
         return keeper.part.needs if keeper else self._steps[name].needs
 
     def _begin(self, name: str, work: Coroutine[Any, Any, None]) -> None:
         task = self._tasks[name] = asyncio.create_task(work, name=name)
-        task.add_done_callback(self._note_failure)
+        self.watch(task)
 
     def _note_failure(self, task: asyncio.Task[None]) -> None:
         error = None if task.cancelled() else task.exception()

@@ -171,6 +171,7 @@ class LocalStack:
             listen=_there(self._pool).listen,
         )
         self._gateway_task = asyncio.create_task(self._gateway.run(self._gateway_stop))
+        self.supervisor.watch(self._gateway_task)
 
     async def _close_gateway(self) -> None:
         self._gateway_stop.set()

@@ -19,6 +19,8 @@ DATABASE_STEP: Final = "database"
 RING_STEP: Final = "key ring"
 GATEWAY_STEP: Final = "gateway files"
 CONSOLE_STEP: Final = "console"
+# Longer than the servers' own patience with requests in flight.
+_SERVER_GRACE: Final = 15.0
 _KEYTURN: Final = (sys.executable, "-m", "keyturn")
 
 
@@ -42,7 +44,7 @@ def auth_part(plan: Plan, dsn: Callable[[], Secret]) -> Part:
 
     async def command() -> Command:
         environment = {**plan.environment, "KEYTURN_DATABASE_URL": _text(dsn())}
-        return Command("auth", argv, environment)
+        return Command("auth", argv, environment, grace=_SERVER_GRACE)
 
     return Part("auth", command, _probe(plan.auth_port, "/health/ready"), (RING_STEP,))
 
@@ -57,7 +59,7 @@ def rest_part(plan: Plan, dsn: Callable[[], Secret], auth_dsn: Callable[[], Secr
             "KEYTURN_REST_DATABASE_URL": _text(dsn()),
             "KEYTURN_DATABASE_URL": _text(auth_dsn()),
         }
-        return Command("rest", argv, environment)
+        return Command("rest", argv, environment, grace=_SERVER_GRACE)
 
     return Part("rest", command, _probe(plan.rest_port, "/health/ready"), (RING_STEP,))
 
