@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import subprocess
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,14 +18,44 @@ if TYPE_CHECKING:
     from tests.conftest import Eventually
 
 
-@pytest.fixture
-def own(tmp_path: Path) -> Iterator[EmbeddedPostgres]:
-    """A prepared cluster of the test's own, removed at its end."""
-    cluster = EmbeddedPostgres(tmp_path / "pg")
+@pytest.fixture(scope="session")
+def mold(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A cluster made once and never started, to copy: ``initdb`` costs a second."""
+    root = tmp_path_factory.mktemp("mold") / "pg"
+    cluster = EmbeddedPostgres(root)
     asyncio.run(cluster.prepare())
+    cluster.close()
+    (root / "port").unlink()
+    return root
+
+
+@pytest.fixture
+def make(mold: Path, tmp_path: Path) -> Iterator[Callable[..., EmbeddedPostgres]]:
+    """Make clusters below ``tmp_path / "pg"`` that are gone when the test ends.
+
+    The first is a copy of the mold unless it is to be ``fresh``.
+    """
+    made: list[EmbeddedPostgres] = []
+
+    def cluster(root: Path = tmp_path / "pg", *, fresh: bool = False) -> EmbeddedPostgres:
+        if not fresh and not root.exists():
+            root.parent.mkdir(parents=True, exist_ok=True)
+            subprocess.run(["/bin/cp", "-a", mold, root], check=True)
+        made.append(EmbeddedPostgres(root))
+        return made[-1]
+
     yield cluster
-    asyncio.run(cluster.stop())
-    cluster.destroy()
+    for each in reversed(made):
+        asyncio.run(each.stop())
+        each.destroy()
+
+
+@pytest.fixture
+def own(make: Callable[..., EmbeddedPostgres]) -> EmbeddedPostgres:
+    """A prepared cluster of the test's own."""
+    cluster = make()
+    asyncio.run(cluster.prepare())
+    return cluster
 
 
 @pytest.fixture

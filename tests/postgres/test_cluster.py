@@ -9,10 +9,10 @@ import socket
 import stat
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import asyncpg
 import msgspec
@@ -28,21 +28,6 @@ from keyturn.secret_access import reveal
 
 if TYPE_CHECKING:
     from tests.conftest import Eventually
-
-
-@pytest.fixture
-def make(tmp_path: Path) -> Iterator[Callable[..., EmbeddedPostgres]]:
-    """Make clusters that are stopped and deleted when the test ends."""
-    made: list[EmbeddedPostgres] = []
-
-    def cluster(root: Path | None = None, **options: Any) -> EmbeddedPostgres:
-        made.append(EmbeddedPostgres(root or tmp_path / "pg", **options))
-        return made[-1]
-
-    yield cluster
-    for each in reversed(made):
-        asyncio.run(each.stop())
-        each.destroy()
 
 
 @asynccontextmanager
@@ -181,7 +166,7 @@ async def test_no_existing_folder_is_opened(
     closed.mkdir(mode=0o700)
     folders = [closed, *closed.parents, *find_install().prefix.parents, Path("/var/lib")]
     before = {folder: (folder.stat().st_mode, folder.stat().st_uid) for folder in folders}
-    cluster = make(closed / "pg")
+    cluster = make(closed / "pg", fresh=True)
     await cluster.start()
     assert await cluster.ready()
     assert {folder: (folder.stat().st_mode, folder.stat().st_uid) for folder in folders} == before
@@ -298,7 +283,7 @@ async def test_an_interrupted_initdb_counts_for_nothing(
 
 
 async def test_damaged_passwords_are_explained(make: Callable[..., EmbeddedPostgres]) -> None:
-    cluster = make()
+    cluster = make(fresh=True)
     cluster.root.mkdir(parents=True)
     (cluster.root / "passwords.json").write_text("{")
     with pytest.raises(ClusterBroken, match=r"passwords\.json"):
