@@ -13,29 +13,36 @@ _SSO = "sso/saml"
 _SSO_PREFIX = "sso:"
 
 
-def expiry(settings: AuthSettings, user: User, session: Session, now: datetime) -> int:
-    """Return ``exp`` in Unix seconds.
+def lifetime(
+    settings: AuthSettings, user: User, session: Session, now: datetime
+) -> tuple[int, int]:
+    """Return ``iat`` and ``exp`` in Unix seconds.
 
     A user with a verified factor whose session has not used it gets no token that outlives the
     time the session may stay at the low assurance level.
     """
-    regular = unix(now) + settings.jwt_exp
+    issued = unix(now)
+    regular = issued + settings.jwt_exp
     low_aal = settings.sessions_low_aal
     if low_aal is None or session.aal != "aal1" or not user.has_verified_factor():
-        return regular
-    return min(regular, unix(session.created_at + low_aal))
+        return issued, regular
+    return issued, min(regular, unix(session.created_at + low_aal))
 
 
 def access_claims(
-    settings: AuthSettings, user: User, session: Session, now: datetime
+    settings: AuthSettings, user: User, session: Session, times: tuple[int, int]
 ) -> dict[str, object]:
-    """Return the claims for ``user`` in ``session``; no ``nbf``, no ``jti``, ``aud`` a string."""
+    """Return the claims for ``user`` in ``session``; no ``nbf``, no ``jti``, ``aud`` a string.
+
+    ``times`` is what :func:`lifetime` returned.
+    """
+    issued, expires = times
     claims: dict[str, object] = {"iss": settings.issuer} if settings.issuer else {}
     claims |= {
         "sub": user.id,
         "aud": user.aud,
-        "exp": expiry(settings, user, session, now),
-        "iat": unix(now),
+        "exp": expires,
+        "iat": issued,
         "email": user.email,
         "phone": user.phone,
         "app_metadata": user.app_metadata,

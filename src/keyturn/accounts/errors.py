@@ -118,6 +118,7 @@ _TABLE = (
         "validation_failed",
         "Text contains a character that cannot be stored",
     ),
+    ("text_too_long", 400, "validation_failed", "A value is too long"),
     ("email_required", 400, "validation_failed", "An email address is required"),
     ("email_too_long", 400, "validation_failed", "An email address is too long"),
     (

@@ -5,12 +5,11 @@ from __future__ import annotations
 from datetime import datetime
 
 from keyturn.accounts import refresh_tokens
-from keyturn.accounts.claims import access_claims, expiry
+from keyturn.accounts.claims import access_claims, lifetime
 from keyturn.accounts.errors import WeakPassword
 from keyturn.accounts.identifiers import uuid4_from
 from keyturn.accounts.sessions import Session
 from keyturn.accounts.user import User
-from keyturn.clock import unix
 from keyturn.flows.plane import AuthPlane, Granted, RefreshFacts
 from keyturn.flows.ports.accounts import NewSession
 from keyturn.jose import jwt
@@ -46,12 +45,12 @@ def grant(
     weak: WeakPassword | None = None,
 ) -> Granted:
     """Sign an access token with the key in use and return the whole answer."""
-    claims = access_claims(plane.settings, user, session, now)
-    expires_at = expiry(plane.settings, user, session, now)
+    issued_at, expires_at = times = lifetime(plane.settings, user, session, now)
+    claims = access_claims(plane.settings, user, session, times)
     token, facts = refresh
     return Granted(
         access_token=jwt.encode(claims, plane.ring.current().signing_key),
-        expires_in=expires_at - unix(now),
+        expires_in=expires_at - issued_at,
         expires_at=expires_at,
         refresh_token=token,
         user=user,

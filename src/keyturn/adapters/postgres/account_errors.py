@@ -14,6 +14,7 @@ _UNIQUE = {
     "users_phone_key": "phone_exists",
     "users_pkey": "user_exists",
 }
+_TOO_LONG = "22001"
 _DATA_EXCEPTION = "22"
 _TOO_COMPLEX = "54"
 # What an operator's trigger may raise and what its constraints say; the rest is a fault of ours
@@ -41,6 +42,8 @@ def _translated(raised: asyncpg.PostgresError, row_name: str) -> AuthError | Non
         known = _UNIQUE.get(getattr(raised, "constraint_name", None) or "")
         if known:
             return refuse(known)
+    if state == _TOO_LONG:
+        return refuse("text_too_long")
     if state[:2] in (_DATA_EXCEPTION, _TOO_COMPLEX):
         return refuse("text_not_storable")
     if state[:2] in _OPERATORS:

@@ -7,7 +7,6 @@ The rules that need a lock (refresh) are PL/pgSQL functions of schema ``keyturn`
 from __future__ import annotations
 
 from datetime import datetime
-from functools import lru_cache
 from typing import Any, Final
 
 from keyturn.accounts.errors import refuse
@@ -62,6 +61,8 @@ class PostgresAccountStore:
     def __init__(self, pool: Pool) -> None:
         """``pool`` connects as ``supabase_auth_admin`` to a migrated database."""
         self._pool = pool
+        self._settings: AuthSettings | None = None
+        self._settings_rules: tuple[object, ...] = ()
 
     async def find_by_email(self, email: str, aud: str) -> Credentials | None:
         """Return the non-SSO account with this lower-case address in ``aud``."""
@@ -154,7 +155,7 @@ class PostgresAccountStore:
             now,
             client.ip,
             client.user_agent,
-            _rules(settings),
+            self._rules(settings),
         )
         return _outcome(row)
 
@@ -178,7 +179,7 @@ class PostgresAccountStore:
             now,
             client.ip,
             client.user_agent,
-            _rules(settings),
+            self._rules(settings),
         )
         return _outcome(row)
 
@@ -242,6 +243,12 @@ class PostgresAccountStore:
         if not existed:
             raise refuse("user_not_found")
 
+    def _rules(self, settings: AuthSettings) -> tuple[object, ...]:
+        """Keep the value for the settings object seen last: in a server there is only one."""
+        if settings is not self._settings:
+            self._settings, self._settings_rules = settings, _rules(settings)
+        return self._settings_rules
+
     async def _one(self, sql: str, *arguments: str) -> Credentials | None:
         found = await self._pool.fetchrow(sql, *arguments)
         if found is None:
@@ -272,7 +279,6 @@ def _outcome(row: Any) -> RefreshOutcome:
     )
 
 
-@lru_cache(maxsize=8)
 def _rules(settings: AuthSettings) -> tuple[object, ...]:
     """Return the value of type ``keyturn.refresh_rules`` that ``settings`` mean."""
     return (
