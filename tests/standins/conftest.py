@@ -42,6 +42,8 @@ class Stand:
 
     client: httpx.AsyncClient
     admin: Pool
+    pool: Pool
+    """The stand-in's own connections, as ``authenticator``."""
     database: PostgresRestDatabase
     key: SigningKey
     clock: list[datetime]
@@ -111,7 +113,7 @@ def standing(database: TestDatabase) -> Standing:
         gatekeeper = Gatekeeper(lambda: keys[-1], Settings(), lambda: clock[-1])
         transport = httpx.ASGITransport(RestApp(rest, gatekeeper, settings))
         async with httpx.AsyncClient(transport=transport, base_url="http://rest") as client:
-            yield Stand(client, admin, rest, key, clock, keys)
+            yield Stand(client, admin, pool, rest, key, clock, keys)
         await rest.stop()
 
     return running

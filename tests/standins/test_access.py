@@ -58,6 +58,25 @@ async def test_two_users(standing: Any) -> None:
         assert len(await stand.rows("/notes", role="authenticated", sub=BOB)) == 2
 
 
+async def test_nothing_stays_on_the_connection(standing: Any) -> None:
+    left = """select current_user, coalesce(current_setting('request.jwt.claims', true), ''),
+      coalesce(current_setting('request.headers', true), ''),
+      current_setting('transaction_read_only'), current_setting('statement_timeout')"""
+    async with standing(TABLES) as stand:
+        clean = list((await stand.pool.fetchrow(left)).values())
+        assert clean[:4] == ["authenticator", "", "", "off"]
+        for method, path, body in (
+            ("GET", "/notes", None),
+            ("POST", "/notes", {"body": "x"}),
+            ("POST", "/notes", {"body": None}),
+            ("GET", "/notes?id=eq.x", None),
+            ("POST", "/rpc/keep", {"note": "x"}),
+        ):
+            await stand.ask(method, path, role="authenticated", sub=ALICE, body=body)
+            row = await stand.pool.fetchrow(left)
+            assert list(row.values()) == clean, (method, path, body)
+
+
 async def test_missing_privileges(standing: Any) -> None:
     async with standing(TABLES) as stand:
         for role, status in ((None, 401), ("anon", 401), ("authenticated", 403)):
