@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from keyturn.adapters.folder_lock import FolderLock
 from keyturn.errors import Unreachable, UsageError
 from keyturn.secret import Secret
 from keyturn.wiring.local_keys import read_local_keys, write_local_keys
@@ -90,12 +91,24 @@ def test_the_database_is_the_variable_then_the_running_stack(
     """The environment wins, unless a folder was named on the command line."""
     where = Locations(tmp_path)
     write_state(where, STATE)
+    lock = FolderLock(where.lock)
+    lock.acquire()
     assert auth_database(where) == Secret(STATE.auth_database_url)
 
     monkeypatch.setenv("DATABASE_URL", "postgres://third")
     monkeypatch.setenv("KEYTURN_DATABASE_URL", "postgres://first")
     assert auth_database(where) == Secret("postgres://first")
     assert auth_database(where, explicit=True) == Secret(STATE.auth_database_url)
+    lock.release()
+
+
+def test_what_a_killed_stack_left_behind_is_not_believed(tmp_path: Path) -> None:
+    """The state file of a supervisor that was killed does not lead to a dead database."""
+    where = Locations(tmp_path)
+    write_state(where, STATE)
+
+    with pytest.raises(Unreachable, match="is not running"):
+        auth_database(where)
 
 
 def test_without_any_database_the_way_out_is_named(tmp_path: Path) -> None:

@@ -243,6 +243,15 @@ def test_killed_and_started_again_at_once(tmp_path: Path) -> None:
         assert answer.status_code == 200
 
 
+def test_a_misspelt_setting_is_reported(tmp_path: Path) -> None:
+    """A setting that nobody knows is named at the start, with the one that was meant."""
+    env = {"GOTRUE_JWT_EXPP": "60", "GOTRUE_SMTP_HOST": "mail"}
+    with running(tmp_path / "data", env=env, notes=False) as stack:
+        said = " ".join(stack.info["warnings"])
+        assert "GOTRUE_JWT_EXPP is no setting; did you mean GOTRUE_JWT_EXP?" in said
+        assert "GOTRUE_SMTP_HOST has no effect" in said
+
+
 def test_lost_and_revoked_local_keys(tmp_path: Path) -> None:
     """A lost file is made up for by new keys; a key that was revoked does not come back."""
     with running(tmp_path / "data", notes=False) as stack:

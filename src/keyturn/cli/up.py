@@ -156,6 +156,8 @@ def _show(name: str, line: str) -> None:
 
 
 def _summary(facts: Mapping[str, Any], ending: str) -> str:
+    for warning in facts["warnings"]:
+        say(f"{paint('warning:', 'yellow', sys.stderr)} {warning}")
     rows = [
         ("API", facts["api_url"]),
         ("JWKS", facts["jwks_url"]),

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from keyturn.adapters.files import write_private
+from keyturn.adapters.folder_lock import holder
 from keyturn.errors import KeyturnError, Unreachable, UsageError
 from keyturn.secret import Secret
 
@@ -155,9 +156,9 @@ def auth_database(where: Locations, *, explicit: bool = False) -> Secret:
     if given is not None:
         return given
     state = read_state(where)
-    if state is not None:
+    if state is not None and holder(where.lock) is not None:
         return Secret(state.auth_database_url)
-    if where.postgres.is_dir():
+    if state is not None or where.postgres.is_dir():
         raise Unreachable(
             f"The stack of {where.root} is not running, so its database is not either.",
             hint="Start it with `keyturn up`, or set KEYTURN_DATABASE_URL.",

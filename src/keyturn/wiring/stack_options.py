@@ -54,6 +54,8 @@ class Ready:
     seconds: float
     database_url: str = field(repr=False)
     keys: dict[str, str] = field(repr=False)
+    warnings: tuple[str, ...] = ()
+    """Settings that change nothing: misspelt ones first."""
 
     def as_json(self) -> dict[str, Any]:
         """Return the one JSON object of `up --json`; a key that is not known here is null."""
@@ -69,6 +71,7 @@ class Ready:
             "data_dir": self.data_dir,
             "pid": self.pid,
             "seconds": round(self.seconds, 3),
+            "warnings": list(self.warnings),
         }
 
 

@@ -9,7 +9,7 @@ import errno
 import os
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -169,3 +169,11 @@ def _database(options: UpOptions, variables: Mapping[str, str]) -> Secret | None
     if not text:
         raise UsageError(f"--database-url-file {path} is empty.")
     return Secret(text)
+
+
+def setting_warnings(settings: Settings) -> Iterator[str]:
+    """Yield a sentence for each variable that is set and changes nothing."""
+    for name, meant in settings.unknown.items():
+        yield f"{name} is no setting" + (f"; did you mean {meant}?" if meant else ".")
+    for name, why in settings.idle.items():
+        yield f"{name} has no effect: {why}."

@@ -21,7 +21,7 @@ from keyturn.wiring.stack_options import (
     already_running,
     make_folder,
 )
-from keyturn.wiring.stack_plan import make_plan
+from keyturn.wiring.stack_plan import make_plan, setting_warnings
 from keyturn.wiring.stack_state import StateFile
 
 _STOP_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -137,4 +137,5 @@ def _ready(stack: LocalStack, seconds: float) -> Ready:
         seconds=seconds,
         database_url=reveal(stack.database_url("postgres", tcp=True)).decode(),
         keys=stack.api_keys,
+        warnings=tuple(setting_warnings(plan.settings)),
     )
