@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import signal
 import socket
 import stat
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Callable
+import tempfile
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -307,3 +309,29 @@ def test_the_copied_binaries_run(tmp_path: Path) -> None:
         done = subprocess.run([copy.binary(name), "--version"], capture_output=True, text=True)
         assert "18." in done.stdout, done.stderr
     assert [each.name for each in tmp_path.iterdir()] == [copy.site.name]
+
+
+@pytest.fixture
+def shared() -> Iterator[Path]:
+    """A folder that everybody may enter."""
+    folder = Path(tempfile.mkdtemp(prefix="kt-shared-"))
+    folder.chmod(0o755)
+    yield folder
+    shutil.rmtree(folder)
+
+
+async def test_binaries_behind_a_closed_door_are_copied_not_opened(
+    tmp_path: Path, shared: Path
+) -> None:
+    closed = tmp_path / "closed"
+    closed.mkdir(mode=0o700)
+    install = readable_copy(find_install(), closed)
+    cluster = EmbeddedPostgres(tmp_path / "pg", install=install, shared=shared)
+    try:
+        await cluster.start()
+        async with connected(cluster) as connection:
+            assert await connection.fetchval("select 1") == 1
+        assert stat.S_IMODE(closed.stat().st_mode) == 0o700
+    finally:
+        await cluster.stop()
+        cluster.destroy()
