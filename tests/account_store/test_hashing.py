@@ -51,6 +51,7 @@ ARGON2I = argon2.PasswordHasher(1, 64, 1, type=argon2.Type.I)
         firebase_hash(PASSWORD, b"signer key of sixty-four bytes" * 2, b"salty", b"\x07"),
         firebase_hash(PASSWORD, b"another signer key", b"s" * 8, b""),
     ],
+    ids=["argon2id", "argon2i", "firebase with salt separator", "firebase without"],
 )
 async def test_hashes_of_other_makers_are_checked(stored: str) -> None:
     async with hasher() as one:

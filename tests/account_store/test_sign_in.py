@@ -179,6 +179,7 @@ async def test_a_password_changed_during_the_comparison_does_not_sign_in(
         bcrypt.hashpw(PASSWORD.encode(), bcrypt.gensalt(4, prefix=b"2b")).decode(),
         bcrypt.hashpw(PASSWORD.encode(), bcrypt.gensalt(4)).decode().replace("$2b$", "$2y$"),
     ],
+    ids=["2a", "2b", "2y"],
 )
 async def test_hashes_of_others_sign_in_and_cheap_ones_are_replaced(
     database: HasDatabase, stored: str
