@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import timedelta
 from typing import Any
 
@@ -208,6 +209,29 @@ async def test_new_tables_are_found(standing: Any, eventually: Any) -> None:
             return response.status_code == 200
 
         await eventually(found)
+
+
+async def test_a_read_survives_a_broken_connection(standing: Any, eventually: Any) -> None:
+    slow = """create function slow() returns int language plpgsql stable as
+      $$ begin perform pg_sleep(0.5); return 1; end $$;
+      create function slow_write() returns int language plpgsql as
+      $$ begin perform pg_sleep(20); return 1; end $$;"""
+    kill = """select count(pg_terminate_backend(pid)) from pg_stat_activity
+      where usename = 'authenticator' and query like '%slow%' and state = 'active'"""
+
+    async with standing(slow) as stand:
+
+        async def killed() -> bool:
+            return bool(await stand.admin.fetchval(kill))
+
+        read = asyncio.create_task(stand.ask("GET", "/rpc/slow"))
+        await eventually(killed)
+        assert (await read).json() == 1
+        write = asyncio.create_task(stand.ask("POST", "/rpc/slow_write"))
+        await eventually(killed)
+        answer = await write
+        assert (answer.status_code, answer.json()["code"]) == (503, "PGRST000")
+        assert (await stand.ask("GET", "/rpc/slow")).json() == 1
 
 
 async def test_a_database_that_is_away(standing: Any, monkeypatch: pytest.MonkeyPatch) -> None:

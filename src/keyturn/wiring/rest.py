@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 import socket
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
@@ -132,6 +133,8 @@ async def _ring_keys(data_dir: str | None) -> AsyncIterator[Callable[[], Keys]]:
 def run(host: str, port: int, data_dir: str | None) -> None:
     """Serve until a stop signal; raises :class:`KeyturnError` when it cannot start."""
     settings = rest_settings(os.environ)
+    # uvicorn raises the signal again once it has obeyed it; by then everything is to be closed.
+    signal.signal(signal.SIGTERM, lambda _number, _frame: None)
     log = open_log(system.now, level="info", form=os.environ.get("KEYTURN_LOG_FORMAT") or "auto")
     listening = listen(host, port)
     try:

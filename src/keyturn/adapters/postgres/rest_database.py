@@ -87,9 +87,16 @@ class PostgresRestDatabase:
         statement: Statement,
         accept: Callable[[Outcome], None] | None = None,
     ) -> Outcome:
-        """Run ``statement`` in one transaction as ``context.role``; see the port."""
-        async with self._refusals(), self._pool.connection() as held:
-            return await self._work(held, context, statement, accept)
+        """Run ``statement`` in one transaction as ``context.role``; see the port.
+
+        A read whose connection broke is asked once more: it cannot have changed anything.
+        """
+        try:
+            return await self._once(context, statement, accept)
+        except DatabaseAway:
+            if not context.read_only:
+                raise
+        return await self._once(context, statement, accept)
 
     async def planned_rows(self, context: RequestContext, statement: Statement) -> int:
         """Return how many rows the planner expects of a bare ``SELECT``."""
@@ -98,6 +105,15 @@ class PostgresRestDatabase:
             await self._set_up(held, context)
             plan = await held.fetchval(explain.sql, *explain.arguments)
         return int(json.loads(plan)[0]["Plan"]["Plan Rows"])
+
+    async def _once(
+        self,
+        context: RequestContext,
+        statement: Statement,
+        accept: Callable[[Outcome], None] | None,
+    ) -> Outcome:
+        async with self._refusals(), self._pool.connection() as held:
+            return await self._work(held, context, statement, accept)
 
     async def _work(
         self,
