@@ -14,6 +14,10 @@ create table tags (id int primary key, label text unique);
 create table book_tags (book_id int references books, tag_id int references tags,
   primary key (book_id, tag_id));
 create table nodes (id int primary key, parent_id int references nodes, name text);
+create table users (id int primary key);
+create table posts (id int primary key, writer int references users);
+create table likes (post int references posts, liker int references users,
+  primary key (post, liker));
 create table lonely (id int primary key);
 insert into authors values (1, 'Ann'), (2, 'Bob'), (3, 'Cy');
 insert into profiles values (1, 'writes');
@@ -69,6 +73,7 @@ CASES: list[tuple[str, Any]] = [
 ]  # fmt: skip
 
 REFUSED = [
+    ("/posts?select=id,users(id)", 300, "PGRST201"),
     ("/books?select=id,authors(name)", 300, "PGRST201"),
     ("/books?select=id,lonely(id)", 400, "PGRST200"),
     ("/books?select=id,authors!nope(name)", 400, "PGRST200"),

@@ -174,6 +174,9 @@ async def test_refusals(standing: Any) -> None:
         ("PATCH", "/items?id=eq.1", {"nope": 1}, 400, "PGRST204"),
         ("PATCH", "/items?nope=eq.1", {"qty": 1}, 400, "42703"),
         ("DELETE", "/items?id=eq.one", None, 400, "22P02"),
+        ("DELETE", "/items?id=gt.0&parts.part=eq.x", None, 400, "PGRST108"),
+        ("DELETE", "/items?id=gt.0&select=nope", None, 400, "42703"),
+        ("DELETE", "/items?id=gt.0&name", None, 400, "PGRST100"),
         ("TRACE", "/items", None, 405, "PGRST117"),
     ]
     async with standing(TABLES) as stand:

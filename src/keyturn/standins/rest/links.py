@@ -41,9 +41,6 @@ def find_link(catalogue: Catalogue, parent: Relation, name: str, hint: str | Non
         found = [link for link in found if hint in link.hints]
     if not found:
         raise no_relationship(parent.schema, parent.name, name, hint)
-    direct = [link for link in found if link.junction is None]
-    if hint is None and len(direct) == 1:
-        return direct[0]
     if len(found) == 1:
         return found[0]
     choices = [

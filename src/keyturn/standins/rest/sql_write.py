@@ -55,6 +55,7 @@ class _Write:
     def _finish(self, write: Callable[[str], str]) -> Statement:
         if self.options.returning == "representation":
             return self._representation(write)
+        self._check_unread()
         if self.options.returning == "headers-only" and self.relation.primary_key:
             return self._keys(write)
         return written(self.arguments, write("1"))
@@ -72,6 +73,15 @@ class _Write:
         before = f"kt_written AS ({write(self._listed(needed))}), "
         rows = level.select(f"kt_written AS {source.alias}", "")
         return answer(self.arguments, rows, body=body_sql(self.options.shape), before=before)
+
+    def _check_unread(self) -> None:
+        """Reject unknown names in what would be read, although nobody asked to read it.
+
+        A filter that were dropped in silence is the kind of mistake that empties a table.
+        """
+        levels = Levels(self.catalogue, Arguments(), self.query.scopes)
+        levels.build(Source(self.relation, self.alias), self.query.select, filtered=False)
+        levels.check_paths()
 
     def _keys(self, write: Callable[[str], str]) -> Statement:
         """Return the primary keys: the Location header is made of them."""
