@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import shutil
 import signal
 import socket
 import subprocess
@@ -184,13 +183,6 @@ class Stack:
         supervisor = psutil.Process(int(self.info["pid"]))
         return [supervisor, *supervisor.children(recursive=True)]
 
-    def homes(self) -> list[Path]:
-        """The folders in which this stack keeps files: as root, PostgreSQL's is elsewhere."""
-        pointer = self.data_dir / "postgres" / "location.json"
-        if not pointer.exists():
-            return [self.data_dir]
-        return [self.data_dir, Path(json.loads(pointer.read_text())["home"])]
-
     def client(self) -> httpx.Client:
         """An HTTP client for the gateway with the publishable key."""
         return httpx.Client(base_url=self.url, headers=self.publishable, timeout=20)
@@ -221,5 +213,3 @@ def running(
         finally:
             if psutil.pid_exists(supervisor):
                 os.kill(supervisor, signal.SIGKILL)
-            for home in stack.homes():
-                shutil.rmtree(home, ignore_errors=True)
