@@ -61,7 +61,7 @@ def command_line(report: Report, stack: Stack) -> None:
         report.row(
             "keyturn " + " ".join(arguments),
             f"{1000 * statistics.median(times):.0f} ms",
-            "aim: under 200 ms",
+            "aim: under 200 ms" if arguments == ("--version",) else "",
         )
 
 

@@ -5,7 +5,6 @@ Servers and databases are heavy; ``keyturn --help`` and ``keyturn check`` must s
 
 from __future__ import annotations
 
-import difflib
 import importlib
 import io
 import sys
@@ -89,6 +88,9 @@ class LazyGroup(click.Group):
         name = args[0]
         if name in COMMANDS or name.startswith("-"):
             return super().resolve_command(ctx, args)
+        # Only a mistake needs it, and every command would pay for its import.
+        import difflib
+
         close = difflib.get_close_matches(name, COMMANDS, n=1)
         hint = f"Did you mean `keyturn {close[0]}`?" if close else "`keyturn --help` lists them."
         raise UsageError(f"There is no command {name!r}.", hint=hint)
