@@ -83,7 +83,8 @@ def pgbench(stack: Stack, tokens: list[str], seconds: float, clients: int = POOL
         script.flush()
         done = subprocess.run(
             [
-                pgbench_binary(), "--no-vacuum", "--protocol=prepared", f"--client={clients}", "--jobs=1",
+                pgbench_binary(), "--no-vacuum", "--protocol=prepared",
+                f"--client={clients}", "--jobs=1",
                 f"--time={max(1, round(seconds))}", f"--file={script.name}", "--define=started=0",
             ],
             env={**os.environ, **libpq(stack.info["database_url"])},
