@@ -40,7 +40,8 @@ async def connected(
     try:
         yield connection
     finally:
-        await connection.close()
+        # Not close(): the server at the other end may have been killed.
+        connection.terminate()
 
 
 async def gone(pid: int) -> bool:
