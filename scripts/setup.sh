@@ -48,10 +48,17 @@ python_packages() {
   # --group needs pip 25.1; Debian's is older.
   pip install --quiet --upgrade 'pip>=25.1'
   if [ "$1" = dev ]; then
-    pip install --progress-bar on --quiet -c constraints.txt -e '.[local]' --group dev
+    pip install --progress-bar off -c constraints.txt -e '.[local]' --group dev | progress
   else
-    pip install --progress-bar on --quiet -c constraints.txt -e '.[local]'
+    pip install --progress-bar off -c constraints.txt -e '.[local]' | progress
   fi
+}
+
+# One line per package and per download, so that a slow network does not look like a hang.
+progress() {
+  sed -u -n -e 's/^Collecting \([^ ]*\).*/setup:   \1/p' \
+    -e 's/^ *Downloading .*\/\{0,1\}\(.*(.* MB)\)$/setup:     downloading \1/p' \
+    -e 's/^Installing collected.*/setup:   installing/p' >&2
 }
 
 javascript_packages() {

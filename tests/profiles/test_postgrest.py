@@ -200,6 +200,12 @@ def test_roles() -> None:
         assert caller.claims["role"] == role
 
 
+def test_a_token_with_much_metadata_is_admitted() -> None:
+    """Whoever Auth gave a long token must be able to use it."""
+    claims = {**CLAIMS, "user_metadata": {"bio": "x" * 40_000}}
+    assert judged(encode(claims, CURRENT)).role == "authenticated"
+
+
 def test_anonymous() -> None:
     caller = anonymous(Settings())
     assert (caller.role, caller.claims, caller.authenticated) == ("anon", {"role": "anon"}, False)

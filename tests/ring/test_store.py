@@ -12,10 +12,12 @@ import asyncpg
 import pytest
 from tests.support.rings import NOW, Rings, forced
 
-from keyturn.adapters.sealing import UnknownMasterKey
+from keyturn.adapters.postgres.ring_store import PostgresRingStore
+from keyturn.adapters.sealing import Sealer, UnknownMasterKey
 from keyturn.errors import WaitNotOver
 from keyturn.flows import keys
 from keyturn.jose.jwks import KeySet
+from keyturn.jose.jwt import encode
 from keyturn.jose.keys import generate, private_jwk
 from keyturn.keyring.change import Intent, RingChange
 from keyturn.keyring.errors import (
@@ -30,6 +32,10 @@ from keyturn.keyring.ring import KeyRing
 from keyturn.keyring.states import KeyState
 from keyturn.secret import Secret
 from keyturn.secret_access import reveal
+from keyturn.verify.policy import Policy
+from keyturn.verify.token import verify
+
+ANYBODY = Policy(algorithms=frozenset({"ES256", "HS256"}), issuer=None, audience=None)
 
 
 async def test_the_first_start_makes_a_signing_key_and_a_standby(rings: Rings) -> None:
@@ -332,3 +338,16 @@ async def dumped(pool: Any) -> bytes:
         rows += [table["name"].encode(), *(row["row"].encode() for row in found)]
     sealed = await pool.fetch("select sealed from keyturn.signing_keys where sealed is not null")
     return b"\n".join([*rows, *(bytes(row["sealed"]) for row in sealed)])
+
+
+async def test_a_service_that_only_verifies_holds_no_private_key(rings: Rings) -> None:
+    bench = await rings.bench(legacy_secret=Secret("s" * 40))
+    ring = await bench.store.load()
+    seen = await PostgresRingStore(
+        await rings.pool(), Sealer([rings.master]), verify_only=True
+    ).load()
+    assert [key.signer for key in seen.keys] == [None] * len(ring.keys)
+    for token in (
+        encode({"role": "anon", "exp": 2**32}, key.signer) for key in ring.keys if key.signer
+    ):
+        assert verify(token, seen.key_set(), ANYBODY, now=NOW)["role"] == "anon"

@@ -64,9 +64,9 @@ def decode(token: str, keys: KeySet, acceptance: jws.Acceptance) -> Decoded:
     return Decoded(verified.header, jws.read_json(verified.payload, "payload"))
 
 
-def peek(token: str) -> Peeked:
+def peek(token: str, *, max_bytes: int = MAX_TOKEN_BYTES) -> Peeked:
     """Return header and claims WITHOUT verifying anything; raises :class:`Malformed`."""
-    compact = jws.split(token, MAX_TOKEN_BYTES)
+    compact = jws.split(token, max_bytes)
     return Peeked(
         jws.read_object(compact.header, "header"), jws.read_object(compact.payload, "payload")
     )

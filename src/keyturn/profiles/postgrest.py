@@ -19,6 +19,9 @@ from keyturn.jose.errors import TokenRejected
 from keyturn.jose.jwt import Peeked, peek
 from keyturn.jose.keys import VerifyingKey
 
+LONGEST_TOKEN: Final = 65_536
+"""PostgREST has no limit; this is more than the gateway lets pass in a header."""
+
 SKEW_SECONDS: Final = 30
 """Fixed in PostgREST since v13, for exp, nbf and iat alike."""
 
@@ -211,7 +214,7 @@ def _readable(token: str) -> Peeked:
         algorithm = header.get("alg")
         if algorithm == "none":
             raise TokenRefused(UNSECURED)
-        seen = peek(token)
+        seen = peek(token, max_bytes=LONGEST_TOKEN)
     except (TokenRejected, ValueError) as problem:
         raise TokenRefused(UNREADABLE) from problem
     if algorithm not in _HEADER_ALGORITHMS:

@@ -120,7 +120,7 @@ async def _ring_keys(data_dir: str | None) -> AsyncIterator[Callable[[], Keys]]:
         application_name="keyturn standin-rest ring",
     )
     try:
-        _, watcher = await open_ring(pool, master_sealer(where))
+        _, watcher = await open_ring(pool, master_sealer(where), verify_only=True)
         await watcher.start()
         try:
             yield lambda: watcher.current().key_set()

@@ -66,13 +66,19 @@ def master_sealer(
 
 
 async def open_ring(
-    pool: Pool, sealer: Sealer, *, poll_seconds: float | None = POLL_SECONDS
+    pool: Pool,
+    sealer: Sealer,
+    *,
+    poll_seconds: float | None = POLL_SECONDS,
+    verify_only: bool = False,
 ) -> tuple[PostgresRingStore, RingWatcher]:
     """Return the ring's store and a watcher that is not started yet.
 
+    A service that signs nothing says ``verify_only``: no private key is then in its memory.
+
     Call :func:`keyturn.flows.keys.ensure` on the store, then ``await watcher.start()``.
     """
-    store = PostgresRingStore(pool, sealer)
+    store = PostgresRingStore(pool, sealer, verify_only=verify_only)
     return store, RingWatcher(pool, store, poll_seconds=poll_seconds)
 
 

@@ -60,12 +60,14 @@ class PostgresRingStore:
     """Implements :class:`keyturn.flows.ports.ring.RingStore`.
 
     Without a ``sealer`` the ring can be looked at, but nothing is unsealed: ``signer`` is None for
-    all keys and ``key`` is None for symmetric ones.
+    all keys and ``key`` is None for symmetric ones. With ``verify_only`` shared secrets are opened,
+    because they verify, and private keys stay sealed: ``signer`` is None for all keys.
     """
 
-    def __init__(self, pool: Pool, sealer: Sealer | None) -> None:
+    def __init__(self, pool: Pool, sealer: Sealer | None, *, verify_only: bool = False) -> None:
         self._pool = pool
         self._sealer = sealer
+        self._verify_only = verify_only
 
     async def load(self) -> KeyRing:
         """Read the ring; raises ``Unreachable``, ``UnknownMasterKey`` or ``BrokenSeal``."""
@@ -140,7 +142,7 @@ class PostgresRingStore:
             alg=row["alg"],
             state=state,
             key=verifying,
-            signer=signer if STATES[state].private_half else None,
+            signer=signer if STATES[state].private_half and not self._verify_only else None,
             legacy=row["legacy"],
             token_life=row["token_life"],
             **{name: row[name] for name in _TIMES},
@@ -148,6 +150,8 @@ class PostgresRingStore:
 
     def _unseal(self, row: Record) -> SigningKey | None:
         if self._sealer is None or row["sealed"] is None:
+            return None
+        if self._verify_only and row["public_jwk"] is not None:
             return None
         kid, alg = row["kid"], row["alg"]
         plain = self._sealer.unseal(bytes(row["sealed"]), kid=kid, alg=alg)
