@@ -56,8 +56,8 @@ python_packages() {
 
 # One line per package and per download, so that a slow network does not look like a hang.
 progress() {
-  sed -u -n -e 's/^Collecting \([^ ]*\).*/setup:   \1/p' \
-    -e 's/^ *Downloading .*\/\{0,1\}\(.*(.* MB)\)$/setup:     downloading \1/p' \
+  sed -E -u -n -e 's/^Collecting ([A-Za-z0-9_.-]*).*/setup:   \1/p' \
+    -e 's/^ *Downloading (.*\/)?([A-Za-z0-9_]+)-[0-9][^ ]* \((.* MB)\).*/setup:     downloading \2 (\3)/p' \
     -e 's/^Installing collected.*/setup:   installing/p' >&2
 }
 

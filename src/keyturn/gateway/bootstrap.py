@@ -192,15 +192,23 @@ def _access_log(directory: str) -> dict[str, object]:
     }
 
 
+_BY_NAME: Final = {
+    "name": "envoy.clusters.dns",
+    "typed_config": {
+        "@type": "type.googleapis.com/envoy.extensions.clusters.dns.v3.DnsCluster",
+        "dns_refresh_rate": "5s",
+        "dns_failure_refresh_rate": {"base_interval": "0.5s", "max_interval": "2s"},
+        # "localhost" is often ::1 first while the service listens on 127.0.0.1 only: try both.
+        "dns_lookup_family": "ALL",
+    },
+}
+
+
 def _cluster(upstream: Upstream, ca_file: str) -> dict[str, object]:
     address = {"socket_address": {"address": upstream.host, "port_value": upstream.port}}
     cluster: dict[str, object] = {
         "name": upstream.service,
-        "type": "STATIC" if upstream.is_address else "STRICT_DNS",
-        # "localhost" is often ::1 first while the service listens on 127.0.0.1 only: try both.
-        "dns_lookup_family": "ALL",
-        "dns_refresh_rate": "5s",
-        "dns_failure_refresh_rate": {"base_interval": "0.5s", "max_interval": "2s"},
+        **({"type": "STATIC"} if upstream.is_address else {"cluster_type": _BY_NAME}),
         "connect_timeout": "2s",
         "load_assignment": {
             "cluster_name": upstream.service,
