@@ -37,6 +37,7 @@ imports:
 	@$(BIN)/lint-imports
 
 bench: setup ## Measure side by side and print ratios
+	@$(BIN)/python -m pip --disable-pip-version-check install --quiet -c constraints.txt --group bench
 	@$(BIN)/python -m bench $(ARGS)
 
 clean: ## Remove what was built (never .keyturn, which holds your data)
