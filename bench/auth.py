@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import statistics
 import subprocess
 import tempfile
 import time
@@ -19,6 +20,7 @@ from bench.report import Report
 
 CONNECTIONS = 32
 POOL = 10  # what one worker keeps open by default
+ROUNDS = 3
 
 
 class RefreshChain:
@@ -52,21 +54,23 @@ def latencies(result: Result) -> str:
 
 
 def refresh(report: Report, stack: Stack, port: int, seconds: float) -> None:
-    """Refresh grants of one worker, and the same function called by pgbench."""
+    """Refresh grants of one worker, and the same function called by pgbench, in turns."""
     report.section("Refresh grants (v1), one worker, 32 connections")
-    tokens, _, _ = sessions(stack, CONNECTIONS * 2)
-    ceiling_before = pgbench(stack, tokens[CONNECTIONS:], seconds)
-    scripts: list[Script] = [RefreshChain({}, token) for token in tokens[:CONNECTIONS]]
-    result = run(port, scripts, seconds, warm_up=0)
-    fresh, _, _ = sessions(stack, CONNECTIONS)
-    ceiling = max(ceiling_before, pgbench(stack, fresh, seconds))
+    results, ceilings = [], []
+    for _ in range(ROUNDS):
+        tokens, _, _ = sessions(stack, CONNECTIONS + POOL)
+        scripts: list[Script] = [RefreshChain({}, token) for token in tokens[:CONNECTIONS]]
+        results.append(run(port, scripts, seconds, warm_up=0))
+        ceilings.append(pgbench(stack, tokens[CONNECTIONS:], seconds))
+    result = sorted(results, key=lambda one: one.rate)[ROUNDS // 2]
+    ceiling = statistics.median(ceilings)
     report.row("keyturn, HTTP to signed token", f"{result.rate:,.0f}/s", latencies(result))
     report.row(
-        "pgbench, the same SQL",
-        f"{ceiling:,.0f}/s",
-        f"{POOL} connections as the worker has, better of two runs",
+        "pgbench, the same SQL", f"{ceiling:,.0f}/s", f"{POOL} connections, as the worker has"
     )
-    report.row("ratio", f"{100 * result.rate / ceiling:.0f} %", "aim: at least 60 %")
+    report.row(
+        "ratio of medians", f"{100 * result.rate / ceiling:.0f} %", f"{ROUNDS} rounds; aim: 60 %"
+    )
 
 
 def pgbench(stack: Stack, tokens: list[str], seconds: float, clients: int = POOL) -> float:
