@@ -78,6 +78,12 @@ class TokenExpired(TokenRejected):
     code = "token_expired"
 
 
+class TokenRevoked(TokenRejected):
+    """The token has been revoked."""
+
+    code = "token_revoked"
+
+
 class TokenNotYetValid(TokenRejected):
     """The token is not valid yet ("nbf")."""
 

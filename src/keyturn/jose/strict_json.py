@@ -11,7 +11,7 @@ dropped, so none was duplicated. Everything else takes the slow, exact path.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import msgspec
 
@@ -38,6 +38,21 @@ def loads(raw: bytes) -> dict[str, object]:
 def dumps(value: object) -> bytes:
     """Return ``value`` as compact UTF-8 JSON, members in insertion order."""
     return _encoder.encode(value)
+
+
+def lossless(value: Mapping[str, object]) -> bytes | None:
+    """Return bytes from which :func:`reread` makes an equal object, or None when none would."""
+    try:
+        raw = _encoder.encode(value)
+        return raw if _decoder.decode(raw) == value else None
+    except (msgspec.MsgspecError, ValueError, OverflowError, RecursionError):
+        return None
+
+
+def reread(raw: bytes) -> dict[str, object]:
+    """Return a fresh object from what :func:`lossless` returned; nothing else may come here."""
+    value: dict[str, object] = _decoder.decode(raw)
+    return value
 
 
 def _decoded(raw: bytes) -> object:
