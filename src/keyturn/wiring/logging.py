@@ -67,8 +67,8 @@ def _request_as_text(record: _RequestRecord) -> bytes:
     code = f" error_code={record.error_code}" if record.error_code is not None else ""
     return _printable(
         f"{record.time.isoformat()[11:19]} INFO    request"
-        f"  method={record.method} route={record.route} status={record.status} duration_ms={record.duration_ms}"
-        f" request_id={record.request_id} remote_addr={record.remote_addr}{code}"
+        f"  method={record.method} route={record.route} status={record.status}"
+        f" duration_ms={record.duration_ms} request_id={record.request_id} remote_addr={record.remote_addr}{code}"
     )
 
 
