@@ -68,7 +68,8 @@ def _request_as_text(record: _RequestRecord) -> bytes:
     return _printable(
         f"{record.time.isoformat()[11:19]} INFO    request"
         f"  method={record.method} route={record.route} status={record.status}"
-        f" duration_ms={record.duration_ms} request_id={record.request_id} remote_addr={record.remote_addr}{code}"
+        f" duration_ms={record.duration_ms} request_id={record.request_id}"
+        f" remote_addr={record.remote_addr}{code}"
     )
 
 
