@@ -22,6 +22,12 @@ WIDTH = 32
 SIGNATURE_BYTES = 2 * WIDTH
 ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
 _ECDSA = ec.ECDSA(SHA256())
+_ZERO = bytes(WIDTH)
+_ORDER = ORDER.to_bytes(WIDTH, "big")
+# DER of two 32-byte integers (X.690 §8.3): a leading zero byte where the sign bit is set.
+_DER_HEAD = (b"\x30\x44\x02\x20", b"\x30\x45\x02\x21\x00")
+_DER_HEAD_LONG_S = (b"\x30\x45\x02\x20", b"\x30\x46\x02\x21\x00")
+_DER_MIDDLE = (b"\x02\x20", b"\x02\x21\x00")
 _FORMS = {
     "pkcs8": serialization.PrivateFormat.PKCS8,
     "sec1": serialization.PrivateFormat.TraditionalOpenSSL,
@@ -38,12 +44,11 @@ class EcPublic:
         """Whether the 64-byte ``r || s`` is right; range and length are checked before OpenSSL."""
         if len(signature) != SIGNATURE_BYTES:
             return False
-        r = int.from_bytes(signature[:WIDTH], "big")
-        s = int.from_bytes(signature[WIDTH:], "big")
-        if not (0 < r < ORDER and 0 < s < ORDER):
+        r, s = signature[:WIDTH], signature[WIDTH:]
+        if not (_ZERO < r < _ORDER and _ZERO < s < _ORDER):  # big-endian: bytes order as numbers
             return False
         try:
-            self.key.verify(encode_dss_signature(r, s), signing_input, _ECDSA)
+            self.key.verify(_der(r, s), signing_input, _ECDSA)
         except InvalidSignature:
             return False
         return True
@@ -90,6 +95,15 @@ class EcPrivate:
         return self.key.private_bytes(
             serialization.Encoding.PEM, _FORMS[form], serialization.NoEncryption()
         )
+
+
+def _der(r: bytes, s: bytes) -> bytes:
+    """Return the DER signature of two 32-byte numbers; the usual widths need no arithmetic."""
+    if r[0] and s[0]:
+        r_sign, s_sign = r[0] >> 7, s[0] >> 7
+        head = _DER_HEAD_LONG_S if s_sign else _DER_HEAD
+        return head[r_sign] + r + _DER_MIDDLE[s_sign] + s
+    return encode_dss_signature(int.from_bytes(r, "big"), int.from_bytes(s, "big"))
 
 
 def generate() -> EcPrivate:

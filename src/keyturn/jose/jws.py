@@ -6,6 +6,7 @@ Nothing of the payload is read before its signature holds.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import NamedTuple, Protocol
 
 from keyturn.jose import base64url, strict_json
@@ -44,9 +45,12 @@ class Compact(NamedTuple):
 
 
 class Verified(NamedTuple):
-    """A header and the payload bytes that its key signed."""
+    """A header and the payload bytes that its key signed.
 
-    header: dict[str, object]
+    The key set remembers the header: copy it before handing it out.
+    """
+
+    header: Mapping[str, object]
     payload: bytes
 
 
@@ -110,11 +114,11 @@ def verify(token: str, keys: KeySet, acceptance: Acceptance) -> Verified:
     if key.alg not in acceptance.algorithms:
         raise AlgNotAllowed(f"tokens signed with {key.alg} are not accepted here")
     signature = read_octets(compact.signature, "signature")
-    if not key.verify(compact.signing_input, signature):
+    if not key.material.verify(compact.signing_input, signature):
         raise BadSignature
     if known is None:
         keys.remember(compact.header, choice)
-    return Verified(dict(choice.header), read_octets(compact.payload, "payload"))
+    return Verified(choice.header, read_octets(compact.payload, "payload"))
 
 
 def _choose(segment: bytes, keys: KeySet) -> Choice:

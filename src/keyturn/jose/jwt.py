@@ -61,7 +61,7 @@ def decode(token: str, keys: KeySet, acceptance: jws.Acceptance) -> Decoded:
     claims as well and is what callers want.
     """
     verified = jws.verify(token, keys, acceptance)
-    return Decoded(verified.header, jws.read_json(verified.payload, "payload"))
+    return Decoded(dict(verified.header), jws.read_json(verified.payload, "payload"))
 
 
 def peek(token: str, *, max_bytes: int = MAX_TOKEN_BYTES) -> Peeked:

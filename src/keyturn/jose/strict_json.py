@@ -11,7 +11,7 @@ dropped, so none was duplicated. Everything else takes the slow, exact path.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 import msgspec
 
@@ -20,9 +20,16 @@ _MAX_DIGITS = 20  # 2**64 has 20 digits
 
 _decoder = msgspec.json.Decoder()
 _encoder = msgspec.json.Encoder()
-# Digits become "0", the rest " ": a long run of digits is then one substring search.
-_DIGITS = bytes(0x30 if 0x30 <= byte <= 0x39 else 0x20 for byte in range(256))
+# Digits become "0", opening brackets "{", the rest " ": a long run of digits is then one substring
+# search, and the brackets that bound the depth are one count.
+_SHAPE = bytes(
+    0x30 if 0x30 <= byte <= 0x39 else 0x7B if byte in b"{[" else 0x20 for byte in range(256)
+)
 _LONG_RUN = b"0" * (_MAX_DIGITS + 1)
+
+
+reread: Callable[[bytes], dict[str, object]] = _decoder.decode
+"""Makes a fresh object of what :func:`lossless` returned; nothing else may come here."""
 
 
 def loads(raw: bytes) -> dict[str, object]:
@@ -49,12 +56,6 @@ def lossless(value: Mapping[str, object]) -> bytes | None:
         return None
 
 
-def reread(raw: bytes) -> dict[str, object]:
-    """Return a fresh object from what :func:`lossless` returned; nothing else may come here."""
-    value: dict[str, object] = _decoder.decode(raw)
-    return value
-
-
 def _decoded(raw: bytes) -> object:
     try:
         return _decoder.decode(raw)
@@ -65,10 +66,11 @@ def _decoded(raw: bytes) -> object:
 
 
 def _is_plain(raw: bytes) -> bool:
+    shape = raw.translate(_SHAPE)
     return (
-        b"\\u0000" not in raw
-        and raw.count(b"{") + raw.count(b"[") <= MAX_DEPTH
-        and _LONG_RUN not in raw.translate(_DIGITS)
+        _LONG_RUN not in shape
+        and shape.count(b"{") <= MAX_DEPTH
+        and (b"\\" not in raw or b"\\u0000" not in raw)
     )
 
 

@@ -39,7 +39,7 @@ def numeric_date(claims: Claims, name: str) -> float | None:
     if name not in claims:
         return None
     value = claims[name]
-    if isinstance(value, bool) or not isinstance(value, int | float):
+    if type(value) is not int and type(value) is not float:  # a bool is an int to isinstance
         raise ClaimInvalid(f'the claim "{name}" is not a number of seconds')
     if not 0 <= value <= LAST_SECOND:  # no comparison holds for NaN
         raise ClaimInvalid(
@@ -54,17 +54,17 @@ def audiences(claims: Claims) -> tuple[str, ...]:
     value = claims.get("aud", ())
     if isinstance(value, str):
         return (value,)
-    if isinstance(value, list | tuple) and all(isinstance(item, str) for item in value):
+    if isinstance(value, (list, tuple)) and all(isinstance(item, str) for item in value):
         return tuple(value)
     raise ClaimInvalid('the claim "aud" is neither text nor a list of texts')
 
 
 def _check_texts(claims: Claims) -> None:
     for name in TEXT_CLAIMS:
-        if name in claims and not isinstance(claims[name], str):
+        if not isinstance(claims.get(name, ""), str):
             raise ClaimInvalid(f'the claim "{name}" is not text')
     role = claims.get("role", "")
-    if isinstance(role, str) and len(role.encode()) > MAX_ROLE_BYTES:
+    if isinstance(role, str) and 4 * len(role) > MAX_ROLE_BYTES < len(role.encode()):
         raise ClaimInvalid(f'the claim "role" is longer than {MAX_ROLE_BYTES} bytes')
 
 
@@ -86,6 +86,8 @@ def _check_issuer(claims: Claims, policy: Policy) -> None:
 
 
 def _check_audience(claims: Claims, policy: Policy) -> None:
-    found, accepted = audiences(claims), policy.audiences
-    if accepted is not None and accepted.isdisjoint(found):
+    accepted = policy.audiences
+    if accepted is None:
+        audiences(claims)  # still has to be well-formed
+    elif accepted.isdisjoint(audiences(claims)):
         raise AudienceMismatch
