@@ -25,6 +25,7 @@ COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
     "check": ("keyturn.cli.check", "Prove that a deployment signs, publishes and verifies."),
     "keys": ("keyturn.cli.keys", "List, turn and revoke signing keys."),
     "apikeys": ("keyturn.cli.apikeys", "List, create and revoke API keys."),
+    "token": ("keyturn.cli.token", "Inspect a token, explain its refusal, sign one for a test."),
     "serve": ("keyturn.cli.serve", "Run the Auth server alone, for production."),
     "standin-rest": ("keyturn.cli.standin", "Run the local REST stand-in alone."),
 }
