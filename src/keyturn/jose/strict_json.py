@@ -50,7 +50,8 @@ def dumps(value: object) -> bytes:
 def lossless(value: Mapping[str, object]) -> bytes | None:
     """Return bytes from which :func:`reread` makes an equal object, or None when none would."""
     try:
-        raw = _encoder.encode(value)
+        # Copied, because the encoder's own bytes keep up to half as much room behind their end.
+        raw = bytes(memoryview(_encoder.encode(value)))
         return raw if _decoder.decode(raw) == value else None
     except (msgspec.MsgspecError, ValueError, OverflowError, RecursionError):
         return None

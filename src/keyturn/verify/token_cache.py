@@ -24,6 +24,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
 from hashlib import sha256
+from math import nextafter
 from types import MappingProxyType
 
 from keyturn.errors import UsageError
@@ -36,7 +37,7 @@ from keyturn.verify.policy import Policy
 
 Claims = Mapping[str, object]
 Revoked = Callable[[Claims], bool]
-ENTRY_BYTES = 360
+ENTRY_BYTES = 300
 """What an entry takes beside its payload: digest, record, and its places in table and queue."""
 _NEVER = float("inf")
 
@@ -64,8 +65,9 @@ class TokenCachePolicy:
 class TokenCacheStats:
     """Counters since the start, and what is held now.
 
-    ``misses`` includes tokens that were then rejected; ``expired`` are hits that time took back;
-    ``skipped`` are accepted tokens that were not kept. Threads may lose a few ``hits``.
+    ``misses`` includes tokens that were then rejected; ``expired`` are those of them that were
+    held but no longer hold; ``skipped`` are tokens that are never kept (too long, or the cache is
+    off); ``resets`` counts new key sets. Threads may lose a few ``hits``.
     """
 
     hits: int
@@ -80,24 +82,17 @@ class TokenCacheStats:
 
 
 class _Entry:
-    """One accepted token: its claims as bytes, and the moments that time is compared with."""
+    """One accepted token: its claims as bytes, and from when until when they hold (seconds).
 
-    __slots__ = ("begins", "expires", "payload", "until", "used")
+    The interval is what ``verify.claims`` allows, leeway included, within the age that is allowed
+    here. It begins when the token was stored: a clock that went back is a miss too.
+    """
 
-    def __init__(self, payload: bytes, expires: float, begins: float, until: float) -> None:
-        self.payload, self.expires, self.begins, self.until = payload, expires, begins, until
+    __slots__ = ("payload", "since", "until", "used")
+
+    def __init__(self, payload: bytes, since: float, until: float) -> None:
+        self.payload, self.since, self.until = payload, since, until
         self.used = False
-
-    def holds(self, now: float, leeway: int, max_age: float) -> bool:
-        """Whether time still allows what it allowed when the token was verified.
-
-        The comparisons are those of ``verify.claims``. A clock that went back is a miss too.
-        """
-        return (
-            now - leeway < self.expires
-            and self.begins <= now + leeway
-            and self.until - max_age <= now < self.until
-        )
 
 
 @dataclass(slots=True, eq=False)
@@ -127,6 +122,7 @@ class TokenCache:
         revoked: Revoked | None = None,
     ) -> None:
         self._limits, self._lock, self._revoked = limits, lock, revoked
+        self._longest = -1 if limits is None else limits.max_token_bytes
         self._table: _Table | None = None
         self._hits = self._misses = self._expired = self._refused = 0
         self._evictions = self._skipped = self._resets = 0
@@ -136,15 +132,24 @@ class TokenCache:
 
         Raises :class:`keyturn.jose.errors.TokenRejected`, which includes ``TokenRevoked``.
         """
-        digest = self._digest(token)
-        if digest is not None:
-            found = self._find(digest, keys, policy, now.timestamp())
-            if found is not None:
-                return self._asked(found)
-        claims = tokens.verify(token, keys, policy, now=now)
-        answer = self._asked(claims)
-        if digest is not None:
-            self._keep(digest, claims, keys, policy, now.timestamp())
+        if type(token) is not str or len(token) > self._longest or not token.isascii():
+            self._skipped += 1
+            return self._asked(tokens.verify(token, keys, policy, now=now))
+        digest, moment = sha256(token.encode()).digest(), now.timestamp()
+        table = self._table
+        if table is not None and table.keys is keys and table.policy is policy:
+            entry = table.entries.get(digest)
+            if entry is not None:
+                if entry.since <= moment < entry.until:
+                    entry.used = True
+                    self._hits += 1
+                    claims = MappingProxyType(strict_json.reread(entry.payload))
+                    return claims if self._revoked is None else self._asked(claims)
+                self._expired += 1
+        self._misses += 1
+        verified = tokens.verify(token, keys, policy, now=now)
+        answer = self._asked(verified)
+        self._keep(digest, verified, keys, policy, moment)
         return answer
 
     def clear(self) -> None:
@@ -168,40 +173,8 @@ class TokenCache:
                 bytes=table.size if table else 0,
             )
 
-    def _digest(self, token: str) -> bytes | None:
-        """Return the name of ``token`` in the table, or None when it is none of its business."""
-        limits = self._limits
-        if limits is None or type(token) is not str:
-            return None
-        if len(token) > limits.max_token_bytes:
-            self._skipped += 1
-            return None
-        try:
-            return sha256(token.encode("ascii")).digest()
-        except UnicodeEncodeError:
-            return None
-
-    def _find(self, digest: bytes, keys: KeySet, policy: Policy, now: float) -> Claims | None:
-        table, limits = self._table, self._limits
-        if table is None or limits is None or table.keys is not keys:
-            self._misses += 1
-            return None
-        if table.policy is not policy and table.policy != policy:
-            self._misses += 1
-            return None
-        entry = table.entries.get(digest)
-        if entry is None:
-            self._misses += 1
-            return None
-        if not entry.holds(now, policy.leeway, limits.max_age):
-            self._expired += 1
-            return None
-        entry.used = True
-        self._hits += 1
-        return strict_json.reread(entry.payload)
-
     def _asked(self, claims: Claims) -> Claims:
-        answer = MappingProxyType(claims)
+        answer = MappingProxyType(claims) if isinstance(claims, dict) else claims
         if self._revoked is not None and self._revoked(answer):
             self._refused += 1
             raise TokenRevoked
@@ -217,7 +190,7 @@ class TokenCache:
                 self._skipped += 1
                 return
             table = self._table
-            if table is None or table.keys is not keys or table.policy != policy:
+            if table is None or table.keys is not keys or table.policy is not policy:
                 self._resets += table is not None
                 table = self._table = _Table(keys, policy)
             _enter(table, digest, entry)
@@ -229,10 +202,20 @@ def _entry(claims: Claims, policy: Policy, now: float, max_age: float) -> _Entry
     payload = strict_json.lossless(claims)
     if payload is None:
         return None
-    expires, begins = numeric_date(claims, "exp"), numeric_date(claims, "nbf") or 0
-    if policy.check_iat:
-        begins = max(begins, numeric_date(claims, "iat") or 0)
-    return _Entry(payload, _NEVER if expires is None else expires, begins, now + max_age)
+    since, until = now, now + max_age
+    expires = numeric_date(claims, "exp")
+    if expires is not None:
+        until = min(until, _inward(expires + policy.leeway, 0.0))
+    for name in ("nbf", "iat") if policy.check_iat else ("nbf",):
+        begins = numeric_date(claims, name)
+        if begins is not None:
+            since = max(since, _inward(begins - policy.leeway, _NEVER))
+    return _Entry(payload, since, until)
+
+
+def _inward(moment: float, towards: float) -> float:
+    """Return ``moment``, one step nearer when it is a fraction that the sum has rounded."""
+    return moment if isinstance(moment, int) else nextafter(moment, towards)
 
 
 def _enter(table: _Table, digest: bytes, entry: _Entry) -> None:
