@@ -132,13 +132,21 @@ def claims_from(words: Iterable[str]) -> dict[str, object]:
         if name in claims:
             raise UsageError(f"The claim {name} is given twice.")
         try:
-            claims[name] = json.loads(text)
+            claims[name] = _value(text)
         except (ValueError, RecursionError):
             raise UsageError(
                 f"The value of --claim {name} is not JSON.",
                 hint=f"Text needs quotation marks of its own: --claim '{name}=\"text\"'.",
             ) from None
     return claims
+
+
+def _value(text: str) -> object:
+    """Read one JSON value as strictly as a verifier will read the token: no NaN, no infinity."""
+    from keyturn.jose import strict_json
+
+    json.loads(text)  # one value, so that it cannot bring members of its own
+    return strict_json.loads(f'{{"value":{text}}}'.encode())["value"]
 
 
 def _payload_of_key(key: NeededKey | None, *, available: bool = False) -> dict[str, object] | None:
