@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import pty
@@ -13,9 +14,11 @@ from pathlib import Path
 
 import pytest
 from tests.cli_token.conftest import RunWith
+from tests.conftest import Database
 
 from keyturn.flows.token_mint import MintRequest, PrivilegedRole, check
 from keyturn.jose.jwt import peek
+from keyturn.secret_access import reveal
 
 USER = "6b1b0b1e-0e0a-4e5e-9c58-6b1b0b1e0e0a"
 
@@ -150,4 +153,30 @@ def test_it_needs_the_master_key(
 ) -> None:
     del ring
     monkeypatch.delenv("KEYTURN_MASTER_KEY")
-    assert run("token", "mint").code != 0
+    refused = run("token", "mint")
+    assert (refused.code, refused.out) == (1, "")
+    assert "master" in refused.err
+
+
+def test_an_empty_ring_cannot_sign(
+    run: RunWith, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KEYTURN_DATABASE_URL", reveal(database.auth_dsn).decode())
+    monkeypatch.setenv("KEYTURN_MASTER_KEY", base64.b64encode(os.urandom(32)).decode())
+    refused = run("token", "mint", "--json")
+    assert (refused.code, refused.json["code"]) == (3, "ring_not_initialised")
+
+
+def test_a_legacy_key_in_use_signs_tokens_without_kid(
+    run: RunWith, database: Database, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("KEYTURN_DATABASE_URL", reveal(database.auth_dsn).decode())
+    monkeypatch.setenv("KEYTURN_MASTER_KEY", base64.b64encode(os.urandom(32)).decode())
+    file = tmp_path / "secret"
+    file.write_text("s" * 40)
+    file.chmod(0o600)
+    assert run("keys", "import", "--file", str(file), "--alg", "HS256").code == 0
+    minted = run("token", "mint")
+    assert peek(minted.out.strip()).header == {"alg": "HS256", "typ": "JWT"}
+    judged = run("token", "verify", "--any-issuer", "--any-audience", stdin=minted.out)
+    assert judged.code == 0

@@ -36,6 +36,7 @@ from tests.verify.forge import (
 from keyturn.jose.errors import TokenRejected
 from keyturn.jose.jwks import KeySet
 from keyturn.jose.keys import SigningKey
+from keyturn.verify import diagnosis_claims
 from keyturn.verify.anatomy import dissect
 from keyturn.verify.diagnosis import Diagnosis, diagnose, examine
 from keyturn.verify.policy import Policy
@@ -282,6 +283,15 @@ def agree(token: str, keys: KeySet, policy: Policy) -> None:
     assert (codes == []) is (expected is None), (codes, expected)
     assert expected is None or expected in codes
     assert diagnosed(token, keys, policy).accepted is (expected is None)
+
+
+def test_the_verdict_is_the_verifiers_even_where_nothing_was_noticed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(diagnosis_claims, "findings", lambda *_: iter(()))
+    diagnosis = diagnosed(with_claims(exp=1))
+    assert not diagnosis.accepted
+    assert [row.code for row in diagnosis.findings] == ["token_expired"]
 
 
 def test_a_later_moment_makes_the_same_token_expired() -> None:

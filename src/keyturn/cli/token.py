@@ -178,8 +178,9 @@ def mint(
 ) -> None:
     """Sign a short-lived token for a test with the key in use, and log that.
 
-    It belongs to no session, so Auth's /user refuses it; REST, Storage and Realtime accept it.
-    The token goes to a pipe or to --output, to a terminal only with --show.
+    With --sub of a user it is that user's, also for Auth. It belongs to no session, so signing
+    out does not end it; only its expiry or the revocation of the key does. The token goes to a
+    pipe or to --output, to a terminal only with --show.
     """
     from keyturn.adapters.system import now
     from keyturn.cli import handover
