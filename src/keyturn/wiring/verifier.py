@@ -225,33 +225,36 @@ class Verifier:
         return verdict
 
     def _verdict(self, token: str, waited: Flight | None) -> Claims | Flight:
+        """Return the claims, or a fetch to wait for; ``waited`` is the one that was waited for."""
         snapshot = self._keys.current()
         keys = self._local if snapshot is None else snapshot.keys
         try:
             claims = self._tokens.verify(token, keys, self._policy, now=self._clock())
-        except (UnknownKid, MissingKid) as refused:
-            return self._more_keys(token, snapshot, refused, waited)
         except TokenRejected as refused:
+            hopeful = isinstance(refused, UnknownKid if snapshot else (UnknownKid, MissingKid))
+            if hopeful and is_worth_a_fetch(token, self._policy):
+                flight = self._more_keys(snapshot, waited)
+                if flight is not None:
+                    return flight
+                # Between the look at the keys and the question, they may have arrived.
+                if self._keys.current() is not snapshot:
+                    return self._verdict(token, waited)
+                self._raise_without_keys(snapshot)
             self._counters.add(f"rejected_{refused.code}")
             raise
         self._accepted += 1  # without a lock: threads may lose a few of these
         return claims
 
-    def _more_keys(
-        self, token: str, snapshot: Snapshot | None, refused: TokenRejected, waited: Flight | None
-    ) -> Flight:
-        """Return a fetch that may bring the token's key, or raise what is known without it."""
-        hopeful = snapshot is None or isinstance(refused, UnknownKid)
-        if hopeful and is_worth_a_fetch(token, self._policy):
-            if waited is None or waited.superseded:
-                flight = self._keys.ask(Need.KEYS if snapshot is None else Need.KID)
-                if flight is not None:
-                    return flight
-            if snapshot is None:
-                self._counters.add("keys_unavailable")
-                raise self._keys.unavailable() from None
-        self._counters.add(f"rejected_{refused.code}")
-        raise refused
+    def _more_keys(self, snapshot: Snapshot | None, waited: Flight | None) -> Flight | None:
+        """Return a fetch that may bring the token's key, or None when none may be made now."""
+        if waited is not None and not waited.superseded:
+            return None
+        return self._keys.ask(Need.KEYS if snapshot is None else Need.KID)
+
+    def _raise_without_keys(self, snapshot: Snapshot | None) -> None:
+        if snapshot is None:
+            self._counters.add("keys_unavailable")
+            raise self._keys.unavailable() from None
 
     # --- the keys -------------------------------------------------------------------------------
 

@@ -61,7 +61,7 @@ class RemoteKeys:
         self._memory, self._alarms, self._counters = memory, alarms, counters
         self._steady, self._luck = clock, luck
         self._state = CacheState()
-        self._changed = threading.Condition()
+        self._changed, self._saving = threading.Condition(), threading.Lock()
         self._flight: Flight | None = None
         self._worker: threading.Thread | None = None
         self._closed = False
@@ -77,7 +77,8 @@ class RemoteKeys:
         snapshot = state.snapshot
         if snapshot is None or now < snapshot.refresh_from:
             return snapshot
-        self._see_to_worker()
+        if self._flight is None and now >= cache.next_attempt_at(state, self._policy):
+            self._wake()
         return cache.usable(state, now)
 
     def ask(self, need: Need) -> Flight | None:
@@ -107,18 +108,15 @@ class RemoteKeys:
             self._changed.notify_all()
         self._counters.add("pushed")
         self._alarms.stand(found.alarms)
-        if self._memory is not None:
-            self._memory.save(found.keys, None, self._policy.default_ttl)
+        self._persist()
 
     def invalidate(self) -> None:
         """Forget the set and its file; the background asks again at once."""
         with self._changed:
             self._state = cache.invalidated(self._state)
-            self._changed.notify_all()
         self._counters.add("invalidated")
-        if self._memory is not None:
-            self._memory.forget()
-        self._see_to_worker()
+        self._persist()
+        self._wake()
 
     def health(self) -> Health:
         """Return what is known about the set."""
@@ -136,6 +134,12 @@ class RemoteKeys:
             self._changed.notify_all()
 
     # --- the background -------------------------------------------------------------------------
+
+    def _wake(self) -> None:
+        """Let the thread look at the state again, and start it when there is none."""
+        if self._see_to_worker():
+            with self._changed:
+                self._changed.notify_all()
 
     def _see_to_worker(self) -> bool:
         """Start the thread if there is none (at first, and after a fork); False when it cannot."""
@@ -231,18 +235,24 @@ class RemoteKeys:
             self._alarms.stale(None, "")
             if outcome.found is not None:
                 self._alarms.stand(outcome.found.alarms)
-            self._save(outcome.receipt)
+            self._persist()
 
     def _stale_for(self) -> float | None:
         """Return for how long the set in use has been past its time, None when it is not."""
         snapshot, now = self._state.snapshot, self._steady()
         return None if snapshot is None or now < snapshot.soft_until else now - snapshot.soft_until
 
-    def _save(self, receipt: Receipt) -> None:
-        with self._changed:
+    def _persist(self) -> None:
+        """Bring the file in line with the state, whoever changed it last."""
+        if self._memory is None:
+            return
+        with self._saving:
             snapshot = self._state.snapshot
-        if self._memory is not None and snapshot is not None:
-            self._memory.save(snapshot.keys, snapshot.etag, receipt.ttl)
+            if snapshot is None:
+                self._memory.forget()
+            else:
+                ttl = snapshot.soft_until - snapshot.confirmed_at
+                self._memory.save(snapshot.keys, snapshot.etag, ttl)
 
     def _restore(self, memory: Memory) -> None:
         saved = memory.recall(self._policy)
@@ -254,7 +264,8 @@ class RemoteKeys:
 
     def after_fork(self) -> None:
         """Forget the parent's thread and locks; the child starts its own when it needs keys."""
-        self._changed, self._flight, self._worker = threading.Condition(), None, None
+        self._changed, self._saving = threading.Condition(), threading.Lock()
+        self._flight = self._worker = None
         self._counters.after_fork()
 
 
