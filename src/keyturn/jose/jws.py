@@ -107,18 +107,17 @@ def read_octets(segment: bytes, name: str) -> bytes:
 
 def verify(token: str, keys: KeySet, acceptance: Acceptance) -> Verified:
     """Return header and payload of ``token`` once its signature holds; raises TokenRejected."""
-    compact = split(token, acceptance.max_token_bytes)
-    known = keys.recall(compact.header)
-    choice = known or _choose(compact.header, keys)
-    key = choice.key
+    segment, payload, encoded, signing_input = split(token, acceptance.max_token_bytes)
+    known = keys.recall(segment)
+    header, key = choice = known or _choose(segment, keys)
     if key.alg not in acceptance.algorithms:
         raise AlgNotAllowed(f"tokens signed with {key.alg} are not accepted here")
-    signature = read_octets(compact.signature, "signature")
-    if not key.material.verify(compact.signing_input, signature):
+    signature = read_octets(encoded, "signature")
+    if not key.material.verify(signing_input, signature):
         raise BadSignature
     if known is None:
-        keys.remember(compact.header, choice)
-    return Verified(choice.header, read_octets(compact.payload, "payload"))
+        keys.remember(segment, choice)
+    return Verified(header, read_octets(payload, "payload"))
 
 
 def _choose(segment: bytes, keys: KeySet) -> Choice:

@@ -34,10 +34,21 @@ reread: Callable[[bytes], dict[str, object]] = _decoder.decode
 
 def loads(raw: bytes) -> dict[str, object]:
     """Return the object that ``raw`` spells; raises ``ValueError`` saying which rule it breaks."""
-    value = _decoded(raw)
+    try:
+        value = _decoder.decode(raw)
+    except (msgspec.MsgspecError, ValueError):
+        raise ValueError("not well-formed UTF-8 JSON") from None
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
     if not isinstance(value, dict):
         raise ValueError("not a JSON object")
-    if _is_plain(raw) and _same_bytes(value, raw):
+    shape = raw.translate(_SHAPE)
+    if (
+        _LONG_RUN not in shape
+        and shape.count(b"{") <= MAX_DEPTH
+        and (b"\\" not in raw or b"\\u0000" not in raw)
+        and _encoder.encode(value) == raw
+    ):
         return value
     return _exact(raw)
 
@@ -55,28 +66,6 @@ def lossless(value: Mapping[str, object]) -> bytes | None:
         return raw if _decoder.decode(raw) == value else None
     except (msgspec.MsgspecError, ValueError, OverflowError, RecursionError):
         return None
-
-
-def _decoded(raw: bytes) -> object:
-    try:
-        return _decoder.decode(raw)
-    except (msgspec.MsgspecError, ValueError):
-        raise ValueError("not well-formed UTF-8 JSON") from None
-    except RecursionError:
-        raise ValueError("nested too deeply") from None
-
-
-def _is_plain(raw: bytes) -> bool:
-    shape = raw.translate(_SHAPE)
-    return (
-        _LONG_RUN not in shape
-        and shape.count(b"{") <= MAX_DEPTH
-        and (b"\\" not in raw or b"\\u0000" not in raw)
-    )
-
-
-def _same_bytes(value: object, raw: bytes) -> bool:
-    return _encoder.encode(value) == raw
 
 
 def _exact(raw: bytes) -> dict[str, object]:
