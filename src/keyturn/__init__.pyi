@@ -15,3 +15,4 @@ from keyturn.wiring.verifier_options import AnyAudience as AnyAudience
 from keyturn.wiring.verifier_options import AnyIssuer as AnyIssuer
 
 __version__: str
+__all__: list[str]

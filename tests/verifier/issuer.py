@@ -152,13 +152,18 @@ class Bench:
 
     def until(self, condition: Callable[[], bool]) -> None:
         """Wait, in real time, for the background to have done something."""
-        patience = threading.Event()
-        for _ in range(500):
-            if condition():
-                return
-            patience.wait(0.01)
-        raise AssertionError("it did not happen within 5 s")
+        until(condition)
 
     def count(self, name: str) -> int:
         """How often ``name`` was counted."""
         return self.verifier.health().counters.get(name, 0)
+
+
+def until(condition: Callable[[], bool]) -> None:
+    """Wait, in real time, at most 5 s, until ``condition`` holds."""
+    patience = threading.Event()
+    for _ in range(500):
+        if condition():
+            return
+        patience.wait(0.01)
+    raise AssertionError("it did not happen within 5 s")

@@ -56,7 +56,8 @@ def _members(document: bytes | str | Mapping[str, object], policy: CachePolicy) 
 
 
 def _loaded(document: bytes | str, policy: CachePolicy) -> Mapping[str, object]:
-    raw = document.encode() if isinstance(document, str) else document
+    # Lone surrogates pass here and are refused where everything strange is.
+    raw = document.encode("utf-8", "surrogatepass") if isinstance(document, str) else document
     if len(raw) > policy.max_bytes:
         raise InvalidKey(f"the key set is longer than {policy.max_bytes} bytes")
     try:
@@ -93,8 +94,15 @@ def _faults(jwk: Jwk, namesakes: int, policy: CachePolicy) -> Iterator[tuple[Ala
         yield AlarmKind.OCT_KEY, "a shared secret is published; treat it as stolen"
     if namesakes > 1:
         yield AlarmKind.DUPLICATE_KID, f"{namesakes} different keys have the same name"
-    if len(strict_json.dumps(jwk)) > policy.max_key_bytes:
+    if _length(jwk) > policy.max_key_bytes:
         yield AlarmKind.UNUSABLE_KEY, f"the key is longer than {policy.max_key_bytes} bytes"
+
+
+def _length(jwk: Jwk) -> float:
+    try:
+        return len(strict_json.dumps(jwk))
+    except (TypeError, ValueError, OverflowError, RecursionError):
+        return float("inf")  # a pushed mapping may hold what JSON cannot
 
 
 def _shown_kid(jwk: Jwk) -> str | None:
