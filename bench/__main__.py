@@ -11,9 +11,11 @@ from pathlib import Path
 import psutil
 from tests.support.stack import NOTES, Stack, free_port, keyturn
 
-from bench import auth
+from bench import auth, verify
 from bench.load import Repeat, Script, request, run
 from bench.report import Report
+
+DOCUMENT = Path(__file__).parents[1] / "docs" / "benchmarks.md"
 
 
 def listening_port(pid: int) -> int:
@@ -86,13 +88,8 @@ def timed_up(stack: Stack) -> float:
     return time.perf_counter() - started
 
 
-def main() -> None:
-    """Run all measurements and print them."""
-    parser = argparse.ArgumentParser(prog="make bench ARGS=")
-    parser.add_argument("--seconds", type=float, default=5.0, help="length of each load")
-    parser.add_argument("--write", action="store_true", help="also write docs/benchmarks.md")
-    options = parser.parse_args()
-    report = Report()
+def running_stack(report: Report, seconds: float) -> None:
+    """Start a stack of its own and measure everything that needs one."""
     with tempfile.TemporaryDirectory(prefix="keyturn-bench-") as folder:
         stack = Stack(Path(folder) / "data", free_port(), args=("--auth-workers", "1"))
         try:
@@ -107,15 +104,35 @@ def main() -> None:
             report.row("second", f"{statistics.median(again):.2f} s", "median of 3; aim: under 4 s")
             stack.sql(NOTES)
             port = listening_port(stack.pids()["auth"])
-            auth.refresh(report, stack, port, options.seconds)
-            auth.password(report, stack, port, options.seconds)
-            reads(report, stack, port, options.seconds)
+            auth.refresh(report, stack, port, seconds)
+            auth.password(report, stack, port, seconds)
+            reads(report, stack, port, seconds)
             command_line(report, stack)
             memory(report, stack)
         finally:
             keyturn("down", "--data-dir", str(stack.data_dir))
-    if options.write:
-        report.write(Path(__file__).parents[1] / "docs" / "benchmarks.md")
+
+
+def main() -> None:
+    """Run the chosen measurements and print them."""
+    parser = argparse.ArgumentParser(prog="make bench ARGS=")
+    parser.add_argument("--only", choices=("verify", "stack", "all"), default="all")
+    parser.add_argument("--seconds", type=float, default=5.0, help="length of each load")
+    parser.add_argument("--rounds", type=int, default=41, help="rounds of each comparison")
+    parser.add_argument("--write", action="store_true", help="also write docs/benchmarks.md")
+    options = parser.parse_args()
+    if options.only != "stack":
+        report = Report("verify")
+        times = verify.measure(report, options.rounds)
+        if options.write:
+            verify.draw(times)
+            report.note(f"![Verify one access token]({verify.IMAGE.relative_to(DOCUMENT.parent)})")
+            report.write(DOCUMENT)
+    if options.only != "verify":
+        report = Report("stack")
+        running_stack(report, options.seconds)
+        if options.write:
+            report.write(DOCUMENT)
 
 
 if __name__ == "__main__":
