@@ -1,0 +1,56 @@
+"""The examples of the guide type-check and run; the tables of the reference are the code's."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+from mypy import api
+
+import keyturn
+from keyturn import AlarmKind, CachePolicy, TokenRejected
+
+ROOT = Path(__file__).resolve().parents[2]
+GUIDE = (ROOT / "docs/how-to/verify-tokens.md").read_text()
+REFERENCE = (ROOT / "docs/reference/verifier.md").read_text()
+EXAMPLES = re.findall(r"```python\n(.*?)```", GUIDE, re.DOTALL)
+NEEDS_MORE = re.compile("read_|invalidate")  # files that are not here, or a network
+
+
+def test_every_example_type_checks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    files = [tmp_path / f"example_{number}.py" for number, _ in enumerate(EXAMPLES)]
+    for file, text in zip(files, EXAMPLES, strict=True):
+        file.write_text(text)
+    monkeypatch.setenv("MYPYPATH", str(ROOT / "src"))
+    options = ["--strict", "--config-file", "", "--cache-dir", str(tmp_path / "cache")]
+    said, broken, _ = api.run([*options, "--follow-imports", "silent", *map(str, files)])
+    assert (broken, said.strip()) == (
+        "",
+        f"Success: no issues found in {len(EXAMPLES)} source files",
+    )
+
+
+@pytest.mark.parametrize("text", [text for text in EXAMPLES if not NEEDS_MORE.search(text)])
+def test_examples_run(text: str) -> None:
+    exec(compile(text, "example", "exec"), {})
+
+
+def test_the_rules_of_the_cache_are_those_of_the_code() -> None:
+    rows = dict(re.findall(r"^\| `(\w+)` \| ([\d.]+) \|", REFERENCE, re.MULTILINE))
+    del rows["leeway"]
+    code = {field.name: getattr(CachePolicy(), field.name) for field in fields(CachePolicy)}
+    assert {name: float(value) for name, value in rows.items()} == code
+
+
+def test_every_alarm_and_every_reason_is_explained() -> None:
+    reasons = {one.code for one in TokenRejected.__subclasses__()}
+    missing = [name for name in {*AlarmKind, *reasons} if f"`{name}`" not in REFERENCE]
+    assert missing == []
+
+
+def test_every_exported_name_is_mentioned() -> None:
+    text = GUIDE + REFERENCE
+    types = {"AlgorithmName", "AnyAudience", "AnyIssuer", "KeyturnError", "__version__"}
+    assert [name for name in keyturn.__all__ if name not in text and name not in types] == []
