@@ -46,11 +46,12 @@ def measure(report: Report, rounds: int) -> dict[str, Times]:
     listed = ", ".join(f"{name} {number}" for name, number in found.items())
     report.note(
         f"**{OURS}** is `Verifier.verify_now` with the cache of tokens off, **{CORE}** the "
-        "function under it that the Auth server calls, **raw** the signature alone in a tight loop. A part "
-        "of what is over raw is not code: a signature empties the processor's caches, and each "
-        "side then runs slower after the other. A set of more than 64 keys is refused when it is "
-        "read from a document; the row of 100 was made in memory. The aims were set when the raw "
-        "ES256 signature took 46.6 µs on such a machine: scale them by today's."
+        "function under it that the Auth server calls, **raw** the signature alone in a tight "
+        "loop. A part of what is over raw is not code: a signature empties the processor's "
+        "caches, and each side then runs slower after the other. A set of more than 64 keys "
+        "is refused when it is read from a document; the row of 100 was made in memory. The "
+        "aims were set when the raw ES256 signature took 46.6 µs on such a machine: scale "
+        "them by today's."
     )
     report.note(f"Versions: {listed}; {backend.openssl_version_text()}.")
     all_times: dict[str, Times] = {}
