@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from html import escape
 from pathlib import Path
 
-WIDTH, LABEL, BAR, GAP, PANEL_GAP, TOP = 760, 150, 16, 6, 44, 64
+WIDTH, LABEL, BAR, GAP, PANEL_GAP, TOP = 760, 150, 16, 6, 44, 74
 STYLE = """
   text { font: 13px system-ui, sans-serif; fill: #1f2328 }
   .title { font-size: 16px; font-weight: 600 } .panel { font-weight: 600 } .note { fill: #57606a }

@@ -202,20 +202,14 @@ def _entry(claims: Claims, policy: Policy, now: float, max_age: float) -> _Entry
     payload = strict_json.lossless(claims)
     if payload is None:
         return None
-    since, until = now, now + max_age
+    # From ``now`` on "nbf" and "iat" hold: the token was accepted then, and time only helps them.
+    until = now + max_age
     expires = numeric_date(claims, "exp")
     if expires is not None:
-        until = min(until, _inward(expires + policy.leeway, 0.0))
-    for name in ("nbf", "iat") if policy.check_iat else ("nbf",):
-        begins = numeric_date(claims, name)
-        if begins is not None:
-            since = max(since, _inward(begins - policy.leeway, _NEVER))
-    return _Entry(payload, since, until)
-
-
-def _inward(moment: float, towards: float) -> float:
-    """Return ``moment``, one step nearer when it is a fraction that the sum has rounded."""
-    return moment if isinstance(moment, int) else nextafter(moment, towards)
+        end = expires + policy.leeway
+        # A sum of fractions was rounded; the last moment before it is surely allowed.
+        until = min(until, end if isinstance(end, int) else nextafter(end, 0.0))
+    return _Entry(payload, now, until)
 
 
 def _enter(table: _Table, digest: bytes, entry: _Entry) -> None:
