@@ -71,8 +71,15 @@ class AsgiSocket:
     def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Wrap what the server handed over; nothing may have been received yet."""
         self.scope = scope
-        self.receive: Receive = receive
-        self.send: Send = send
+        self._receive, self._send = receive, send
+
+    async def receive(self) -> Message:
+        """Return the next event from the client."""
+        return await self._receive()
+
+    async def send(self, message: Message, /) -> None:
+        """Send one event to the client."""
+        await self._send(message)
 
 
 SocketT = TypeVar("SocketT", bound=Socket)
