@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import threading
 import time
 from collections.abc import Iterator
@@ -72,7 +73,7 @@ def test_all_reasons_are_told_at_once(run: RunWith, jwks: str) -> None:
     assert 'needs      the "ES256" key "other"  (not in the key set)' in out
     assert ISSUER in out
     assert "https://b.example" in out
-    assert "expired 20781 d ago" in out or "d ago" in out
+    assert re.search(r"The token expired \d+ d( \d+ h)? ago\.", out)
 
 
 def test_a_forged_token_shows_no_claims_and_no_signature(run: RunWith, jwks: str) -> None:

@@ -44,12 +44,13 @@ class Issuer:
 
     def bad(self, kind: str) -> str:
         """A token of the named kind."""
-        return {
-            "expired": lambda: self.token(life=-1),
-            "forged": self.forged,
-            "wrong audience": lambda: self.token(aud="somebody-else"),
-            "not a token": lambda: "abc",
-        }[kind]()
+        tokens = {
+            "expired": self.token(life=-1),
+            "forged": self.forged(),
+            "wrong audience": self.token(aud="somebody-else"),
+            "not a token": "abc",
+        }
+        return tokens[kind]
 
     def _signed(self, key: keys.SigningKey, sub: str, life: int, aud: str) -> str:
         exp = int(self.clock().timestamp()) + life
