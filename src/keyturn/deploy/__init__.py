@@ -1,0 +1,1 @@
+"""What a user's deployment says about keys: read exactly, never written from here."""

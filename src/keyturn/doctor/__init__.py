@@ -1,0 +1,1 @@
+"""Facts about a deployment in, findings out: pure functions, one per fault."""
