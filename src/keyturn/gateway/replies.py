@@ -55,31 +55,66 @@ SAYINGS: Final = (
 )
 
 
+_TOO_LARGE: Final = 413
+_AUTH_CODE: Final = "request_entity_too_large"
+_AUTH_MESSAGE: Final = "Request body too large: the limit is 1 MiB"
+_NEWER_DATE: Final = "(202[4-9]|20[3-9][0-9]|2[1-9][0-9]{2})-[0-9]{2}-[0-9]{2}"
+"""``X-Supabase-Api-Version`` from 2024-01-01 on, as far as a pattern can tell."""
+
+
 def local_replies() -> dict[str, object]:
-    """Return Envoy's ``LocalReplyConfig``: refusals of its own as JSON that browsers may read."""
-    return {"mappers": [_mapper(saying) for saying in SAYINGS]}
+    """Return Envoy's ``LocalReplyConfig``: refusals of its own as JSON that browsers may read.
+
+    A body that is too large for Auth is refused as Auth would: clients of GoTrue look for its
+    code, in the shape of the API version that they named (gotrue.md §4.1).
+    """
+    for_auth = [_too_large_for_auth(newer=True), _too_large_for_auth(newer=False)]
+    return {"mappers": [*for_auth, *(_mapper(saying) for saying in SAYINGS)]}
+
+
+def _too_large_for_auth(*, newer: bool) -> dict[str, object]:
+    conditions = [_status_is(_TOO_LARGE), _header_is(":path", {"prefix": "/auth/v1/"})]
+    headers = {**CORS, "x-sb-error-code": _AUTH_CODE}
+    body: dict[str, object]
+    if newer:
+        conditions.append(
+            _header_is("x-supabase-api-version", {"safe_regex": {"regex": _NEWER_DATE}})
+        )
+        headers["x-supabase-api-version"] = "2024-01-01"
+        body = {"code": _AUTH_CODE, "message": _AUTH_MESSAGE}
+    else:
+        body = {"code": _TOO_LARGE, "error_code": _AUTH_CODE, "msg": _AUTH_MESSAGE}
+    return _reply(conditions, headers, body)
 
 
 def _mapper(saying: Saying) -> dict[str, object]:
     body: dict[str, object] = {"message": saying.message, "hint": saying.hint}
     if saying.status == _UNAVAILABLE:
         body["service"] = "%UPSTREAM_CLUSTER%"
+    conditions = [_status_is(saying.status)]
+    if saying.flags:
+        conditions.append({"response_flag_filter": {"flags": [*saying.flags]}})
+    return _reply(conditions, CORS, body)
+
+
+def _reply(
+    conditions: list[dict[str, object]], headers: Mapping[str, str], body: dict[str, object]
+) -> dict[str, object]:
     return {
-        "filter": {"and_filter": {"filters": _conditions(saying)}},
-        "headers_to_add": [set_header(name, value) for name, value in CORS.items()],
+        # Envoy wants at least two conditions.
+        "filter": {"and_filter": {"filters": [*conditions, {"not_health_check_filter": {}}]}},
+        "headers_to_add": [set_header(name, value) for name, value in headers.items()],
         "body_format_override": {"json_format": body, "content_type": "application/json"},
     }
 
 
-def _conditions(saying: Saying) -> list[dict[str, object]]:
-    value = {"default_value": saying.status, "runtime_key": f"keyturn.reply.{saying.status}"}
-    conditions: list[dict[str, object]] = [
-        {"status_code_filter": {"comparison": {"op": "EQ", "value": value}}},
-        {"not_health_check_filter": {}},
-    ]
-    if saying.flags:
-        conditions.append({"response_flag_filter": {"flags": [*saying.flags]}})
-    return conditions
+def _status_is(status: int) -> dict[str, object]:
+    value = {"default_value": status, "runtime_key": f"keyturn.reply.{status}"}
+    return {"status_code_filter": {"comparison": {"op": "EQ", "value": value}}}
+
+
+def _header_is(name: str, match: dict[str, object]) -> dict[str, object]:
+    return {"header_filter": {"header": {"name": name, "string_match": match}}}
 
 
 def set_header(name: str, value: str, *, keep: bool = False) -> dict[str, object]:
