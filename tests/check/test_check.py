@@ -254,11 +254,14 @@ async def test_closed_sign_up_asks_for_a_user() -> None:
 
 
 async def test_a_missing_api_key_is_explained() -> None:
-    """The gateway's 401 leads to the option that is missing."""
-    report = await run(Deployment(), Target("http://api", None, "a@b.c", "pw"))
+    """The gateway's 401 leads to the option that is missing, with a user or without one."""
+    for throw_away in (False, True):
+        target = Target("http://api", None, "a@b.c", "pw", throw_away=throw_away)
+        report = await run(Deployment(), target)
 
-    assert report.checks[0].verdict is Verdict.FAILED
-    assert "--apikey-file" in (report.checks[0].hint or "")
+        assert report.checks[0].verdict is Verdict.FAILED
+        assert "--apikey-file" in (report.checks[0].hint or "")
+        assert "--email" not in (report.checks[0].hint or "")
 
 
 async def test_nothing_there_is_unreachable() -> None:

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from keyturn.flows.check_result import CheckFailed, Finding, NotAsked
 from keyturn.flows.check_run import Run, Session
 from keyturn.flows.check_target import complaint, read_json
 from keyturn.flows.ports.http import HttpAnswer
 from keyturn.jose.jwt import peek
+
+_UNAUTHORIZED: Final = 401
+_FORBIDDEN: Final = 403
+_API_KEY_HINT: Final = (
+    "Give a valid API key: --apikey-file, KEYTURN_API_KEY, or --data-dir of the stack that runs "
+    "here."
+)
+_USER_HINT: Final = "Give an existing one: --email, with its password in KEYTURN_CHECK_PASSWORD."
 
 
 async def sign_in(run: Run) -> Finding:
@@ -31,20 +39,21 @@ async def _sign_up(run: Run, credentials: dict[str, str | None]) -> None:
     if answer.status != 200:
         raise CheckFailed(
             f"No user could be made for this check: {complaint(answer)}.",
-            hint="Give an existing one: --email, with its password in KEYTURN_CHECK_PASSWORD.",
+            # 401 is the gateway's: Auth itself asks nobody who signs up for a credential.
+            hint=_API_KEY_HINT if answer.status == _UNAUTHORIZED else _USER_HINT,
         )
     if "access_token" not in read_json(answer, "Sign-up"):
         raise CheckFailed(
             "A new user must confirm the address first, so the check cannot sign one in.",
-            hint="Give an existing one: --email, with its password in KEYTURN_CHECK_PASSWORD.",
+            hint=_USER_HINT,
         )
 
 
 def _granted(answer: HttpAnswer, what: str) -> dict[str, Any]:
-    if answer.status in {401, 403}:
+    if answer.status in {_UNAUTHORIZED, _FORBIDDEN}:
         raise CheckFailed(
             f"{what} was refused: {complaint(answer)}.",
-            hint="Give a valid API key: KEYTURN_API_KEY or --apikey-file.",
+            hint=_API_KEY_HINT,
         )
     if answer.status != 200:
         raise CheckFailed(f"{what} was refused: {complaint(answer)}.")
@@ -72,7 +81,7 @@ async def query_table(run: Run) -> Finding:
     if name is None:
         raise NotAsked("name a table with --table to query it with the token")
     answer = await run.deployment.table(name, run.token)
-    if answer.status == 401:
+    if answer.status == _UNAUTHORIZED:
         raise CheckFailed(
             f"REST refused the token: {complaint(answer)}.",
             hint="Its JWT secret must be the JWKS with the key that signed this token.",
