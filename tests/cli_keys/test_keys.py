@@ -85,8 +85,15 @@ def test_a_dry_run_changes_nothing(run: Run, ring: dict[str, str]) -> None:
         assert shown.code == 0, shown
         assert shown.json["applied"] is False
         assert shown.json["changes"]
-    assert "nothing was changed" in run("keys", "rotate", "--dry-run", *FORCE).out
+    shown = run("keys", "rotate", "--dry-run", *FORCE)
+    assert shown.out.endswith("nothing was changed (a new key's name is an example)\n")
     assert kids(run) == ring
+
+
+def test_a_dry_run_without_a_new_key_speaks_of_none(run: Run, ring: dict[str, str]) -> None:
+    assert run("keys", "generate").code == 0
+    shown = run("keys", "revoke", ring["standby"], "--dry-run")
+    assert shown.out.endswith("nothing was changed\n")
 
 
 def test_rotate_with_expect_may_be_repeated(run: Run, ring: dict[str, str]) -> None:

@@ -125,7 +125,9 @@ def describe_change(done: Done) -> str:
         for step in done.change.steps
     ]
     if not done.applied:
-        return "\n".join((*lines, "dry run: nothing was changed (a new key's name is an example)"))
+        made = any(step.source is None for step in done.change.steps)
+        example = " (a new key's name is an example)" if made else ""
+        return "\n".join((*lines, f"dry run: nothing was changed{example}"))
     lines += [
         f"key {step.kid} verifies its tokens until {_moment(step.key.tokens_until)}"
         for step in done.change.steps
