@@ -36,6 +36,12 @@ class FileExists(RefusedUnsafe):
     code = "file_exists"
 
 
+class UnusableKey(UsageError):
+    """The key cannot be used."""
+
+    code = "invalid_key"
+
+
 def read_secret(source: str) -> Secret:
     """Return the content of the file ``source``, or of stdin for ``-``, without its line end.
 
@@ -76,13 +82,26 @@ def read_key(
     """Read a key of any form that deployments have: JWK, PEM, base64 of PEM, or a ``JWT_SECRET``.
 
     Plain text is taken as a shared secret only when ``alg`` says HS256, because a damaged PEM
-    file must not become one. Raises ``InvalidKey`` or ``UsageError``.
+    file must not become one. Below 32 bytes it may be what a deployment lives with: its
+    ``JWT_SECRET``, or to verify only. Raises :class:`UnusableKey` or another ``UsageError``.
     """
+    from keyturn.jose.errors import InvalidKey
+
+    try:
+        return _read_key(secret, alg, kid, verify_only=verify_only)
+    except InvalidKey as problem:
+        raise UnusableKey(problem.message, hint=problem.hint) from None
+
+
+def _read_key(
+    secret: Secret, alg: str | None, kid: str | None, *, verify_only: bool
+) -> SigningKey | VerifyingKey:
     from keyturn.jose import keys
 
     text = reveal(secret).strip()
     if alg == "HS256" and not text.startswith(b"{"):
-        shared = keys.signing_key_from_secret(secret, kid=kid, allow_short=True)
+        lived_with = verify_only or kid is None
+        shared = keys.signing_key_from_secret(secret, kid=kid, allow_short=lived_with)
         return shared.verifying_key() if verify_only else shared
     if text.startswith(b"{"):
         return _read_jwk(_json_object(text), alg, kid, verify_only=verify_only)

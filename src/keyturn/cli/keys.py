@@ -10,7 +10,7 @@ import asyncio
 import os
 import sys
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
@@ -31,6 +31,8 @@ dry_run_option = click.option(
     "--dry-run", is_flag=True, help="Show what would change; change nothing."
 )
 confirm_option = click.option("--confirm", metavar="KID", help="The key's name, typed again.")
+
+_SAFE_SECRET_BYTES: Final = 32
 
 Verb = Callable[["Bench", "Intent"], Awaitable["Done"]]
 
@@ -112,9 +114,15 @@ def import_(
         if kid is not None or alg not in (None, "HS256"):
             raise UsageError("a legacy secret is HS256 and has no kid; leave --alg and --kid out")
         alg, verify_only = "HS256", True
-    key = read_key(read_secret(source), alg=alg, kid=kid, verify_only=verify_only)
+    secret = read_secret(source)
+    key = read_key(secret, alg=alg, kid=kid, verify_only=verify_only)
     if readable_by_others(source):
         say(f"warning: others may read {source}; remove it once the key is imported")
+    if key.alg == "HS256" and len(secret) < _SAFE_SECRET_BYTES:
+        say(
+            f"warning: the secret has {len(secret)} bytes, so whoever has one token may find it "
+            "by trying; retire it soon"
+        )
     if isinstance(key, SigningKey):
         private = key
         _run(lambda bench, intent: keys.import_key(bench, intent, private), **common)

@@ -84,7 +84,7 @@ def _log_lines(log: Sequence[AuditEntry]) -> list[str]:
         (
             _moment(entry.at),
             entry.actor,
-            f"{entry.verb} {entry.subject_id}",
+            f"{_shown(entry.verb)} {entry.subject_id}",
             f"{entry.from_state or 'new'} → {entry.to_state or 'gone'}",
             "; ".join(
                 filter(None, (entry.reason, entry.overridden and f"forced: {entry.overridden}"))
@@ -119,7 +119,7 @@ def payload_of_change(done: Done) -> dict[str, object]:
 def describe_change(done: Done) -> str:
     """Return one line per key that changed, and what follows from it."""
     lines = [
-        f"{step.verb.value:<16}  {step.kid}  {step.alg:<5}  "
+        f"{_shown(step.verb.value):<8}  {step.kid}  {step.alg:<5}  "
         f"{step.source.value if step.source else 'new'} → "
         f"{step.target.value if step.target else 'gone'}"
         for step in done.change.steps
@@ -134,6 +134,11 @@ def describe_change(done: Done) -> str:
         if step.key and step.key.tokens_until and step.target is KeyState.PREVIOUSLY_USED
     ]
     return "\n".join((*lines, f"in use: {done.after.in_use.kid}"))
+
+
+def _shown(verb: str) -> str:
+    """The verb that was typed: whether an imported key may sign is told by the state after it."""
+    return verb.removesuffix("_verifying")
 
 
 def _sorted(ring: RingSummary) -> list[KeySummary]:
