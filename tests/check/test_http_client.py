@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import traceback
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -30,6 +32,27 @@ async def server(answer: bytes, *, hang: bool = False) -> AsyncIterator[int]:
         yield listening.sockets[0].getsockname()[1]
     finally:
         held.set()
+        listening.close()
+        await listening.wait_closed()
+
+
+@asynccontextmanager
+async def dripping() -> AsyncIterator[int]:
+    """Serve one byte of a header every twentieth of a second, for ever."""
+    stop = asyncio.Event()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while not stop.is_set():
+            writer.write(b"x")
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(stop.wait(), 0.05)
+        writer.close()
+
+    listening = await asyncio.start_server(serve, "127.0.0.1", 0)
+    try:
+        yield listening.sockets[0].getsockname()[1]
+    finally:
+        stop.set()
         listening.close()
         await listening.wait_closed()
 
@@ -83,6 +106,65 @@ async def test_a_password_in_the_address_is_not_repeated() -> None:
     with pytest.raises(Unreachable) as caught:
         await StandardHttpClient().send("GET", f"http://user:hunter2@127.0.0.1:{port}/")
     assert "hunter2" not in caught.value.message
+
+
+async def test_an_answer_in_drops_ends_at_the_deadline() -> None:
+    """A byte now and then does not start the time again."""
+    async with dripping() as port:
+        with pytest.raises(Unreachable, match="no answer in time"):
+            await StandardHttpClient(timeout=0.3).send("GET", f"http://127.0.0.1:{port}/")
+
+
+@pytest.mark.parametrize(
+    ("path", "headers"),
+    [
+        ("/?apikey=hunter2 hunter2", {}),
+        ("/", {"apikey": "hunter2\nx"}),
+        ("/", {"apikey": "hunter2-\u2713"}),
+    ],
+)
+async def test_what_cannot_be_sent_is_not_repeated(path: str, headers: dict[str, str]) -> None:
+    """A key with a line feed in it is a common fault of env files."""
+    async with server(b"") as port:
+        with pytest.raises(Unreachable) as caught:
+            await StandardHttpClient().send(
+                "GET", f"http://127.0.0.1:{port}{path}", headers=headers
+            )
+    assert "hunter2" not in "".join(traceback.format_exception(caught.value))
+
+
+async def test_a_proxy_is_used_when_given_and_never_for_loopback() -> None:
+    """Plain HTTP is asked for by its whole address."""
+    async with server(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n") as port:
+        proxied = StandardHttpClient(proxy=f"http://127.0.0.1:{port}")
+        assert (await proxied.send("GET", "http://nowhere.invalid/x")).status == 200
+        dead = free_ports(1)[0]
+        with pytest.raises(Unreachable, match="refused"):
+            await proxied.send("GET", f"http://127.0.0.1:{dead}/")
+
+
+async def test_https_goes_through_a_tunnel_and_a_refusal_is_told() -> None:
+    """The proxy sees the host and nothing of the request."""
+    async with server(b"HTTP/1.1 403 Forbidden\r\n\r\n") as port:
+        proxied = StandardHttpClient(proxy=f"http://127.0.0.1:{port}")
+        with pytest.raises(Unreachable, match="did not answer GET"):
+            await proxied.send("GET", "https://nowhere.invalid/x")
+
+
+@pytest.mark.parametrize("url", ["socks5://h:1", "http://user:hunter2@h:1", "https://h"])
+def test_a_proxy_that_cannot_be_used_is_refused(url: str) -> None:
+    """Nothing is silently sent around it."""
+    with pytest.raises(UsageError) as caught:
+        StandardHttpClient(proxy=url)
+    assert "hunter2" not in caught.value.message
+
+
+async def test_the_environment_names_no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    """HTTP_PROXY belongs to other programs."""
+    for name in ("http_proxy", "HTTP_PROXY", "ALL_PROXY"):
+        monkeypatch.setenv(name, f"http://127.0.0.1:{free_ports(1)[0]}")
+    async with server(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n") as port:
+        assert (await StandardHttpClient().send("GET", f"http://127.0.0.1:{port}/")).status == 200
 
 
 async def test_the_readiness_probe_believes_only_2xx() -> None:

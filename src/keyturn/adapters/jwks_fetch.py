@@ -1,23 +1,21 @@
 """One GET of a published key set: bounded in time and size, no redirects, no proxies, no cookies.
 
-``http.client`` limits each read; here every read gets what is left of one deadline, so that a
-server which sends a byte now and then cannot hold the thread. Only the name look-up is the
-system's, and bounded by the system.
+One deadline holds for the whole fetch (:mod:`keyturn.adapters.timed_line`).
 """
 
 from __future__ import annotations
 
 import http.client
-import io
 import socket
 import ssl
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Final, cast
+from typing import Final, cast
 from urllib.parse import SplitResult, urlsplit
 
 from keyturn.adapters.steady_clock import steady
+from keyturn.adapters.timed_line import Line, dial, reason, secured
 from keyturn.errors import Unreachable, UsageError
 
 _AGENT: Final = "keyturn-verifier"
@@ -68,24 +66,25 @@ class JwksFetcher:
         """
         until = steady() + self._deadline
         try:
-            with _Line(self._connect(until), until) as line:
+            with Line(self._connect(until), until) as line:
                 return self._ask(line, etag)
         except TimeoutError:
             raise FetchFailed(f"no whole answer within {self._deadline:g} s") from None
         except ssl.SSLCertVerificationError as problem:
             raise FetchFailed(f"its certificate is refused: {problem.verify_message}") from None
         except (OSError, http.client.HTTPException, ValueError) as problem:
-            raise FetchFailed(_why(problem)) from None
+            raise FetchFailed(reason(problem)) from None
 
-    def _ask(self, line: _Line, etag: str | None) -> Fetched:
+    def _ask(self, line: Line, etag: str | None) -> Fetched:
         target = (self._parts.path or "/") + (f"?{self._parts.query}" if self._parts.query else "")
         condition = "" if etag is None else f"If-None-Match: {etag}\r\n"
-        line.send(
+        request = (
             f"GET {target} HTTP/1.1\r\nHost: {self._parts.netloc}\r\nUser-Agent: {_AGENT}\r\n"
             f"Accept: {_ACCEPT}\r\nAccept-Encoding: identity\r\n{condition}"
             "Connection: close\r\n\r\n"
         )
-        # It asks for nothing but makefile("rb"), which is the interface that _Line has.
+        line.sendall(request.encode("latin-1"))
+        # It asks for nothing but makefile("rb"), which is the interface that Line has.
         answer = http.client.HTTPResponse(cast(socket.socket, line), method="GET")
         try:
             answer.begin()
@@ -114,50 +113,12 @@ class JwksFetcher:
     def _connect(self, until: float) -> socket.socket:
         secure = self._parts.scheme == "https"
         host, port = self._parts.hostname or "", self._parts.port or (443 if secure else 80)
-        plain = _first_that_connects(host, port, until)
-        if not secure:
-            return plain
-        try:
-            plain.settimeout(_left(until))
-            return self._trust.wrap_socket(plain, server_hostname=host)
-        except BaseException:
-            plain.close()
-            raise
+        plain = dial(host, port, until)
+        return secured(plain, host, self._trust, until) if secure else plain
 
     @cached_property
     def _trust(self) -> ssl.SSLContext:
         return self._given_trust or ssl.create_default_context()
-
-
-class _Line(io.RawIOBase):
-    """A socket as ``http.client`` reads it, with one deadline for everything."""
-
-    def __init__(self, connected: socket.socket, until: float) -> None:
-        self._socket, self._until = connected, until
-
-    def makefile(self, _mode: str) -> io.BufferedReader:
-        """Return the stream that the answer is read from."""
-        return io.BufferedReader(self)
-
-    def send(self, text: str) -> None:
-        """Send all of ``text``."""
-        self._socket.settimeout(_left(self._until))
-        self._socket.sendall(text.encode("latin-1"))
-
-    def readable(self) -> bool:
-        """Say yes."""
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        """Read what is there, waiting no longer than the deadline."""
-        self._socket.settimeout(_left(self._until))
-        return self._socket.recv_into(buffer)
-
-    def close(self) -> None:
-        """Close the connection too."""
-        if not self.closed:
-            self._socket.close()
-        super().close()
 
 
 def checked(url: str, allow_http_hosts: Collection[str]) -> SplitResult:
@@ -185,30 +146,6 @@ def checked(url: str, allow_http_hosts: Collection[str]) -> SplitResult:
     return parts
 
 
-def _first_that_connects(host: str, port: int, until: float) -> socket.socket:
-    failure: OSError = OSError(f"no address is known for {host}")
-    for family, kind, protocol, _, address in socket.getaddrinfo(
-        host, port, type=socket.SOCK_STREAM
-    ):
-        one = socket.socket(family, kind, protocol)
-        try:
-            one.settimeout(_left(until))
-            one.connect(address)
-        except OSError as problem:
-            one.close()
-            failure = problem
-        else:
-            return one
-    raise failure
-
-
-def _left(until: float) -> float:
-    left = until - steady()
-    if left <= 0:
-        raise TimeoutError
-    return left
-
-
 def _clean_etag(etag: str | None) -> str | None:
     """Return an entity tag that may be sent back; anything strange or long is not kept."""
     sane = etag is not None and len(etag) <= 256 and etag.isascii() and etag.isprintable()
@@ -219,12 +156,6 @@ def _refusal(status: int) -> str:
     if 300 <= status < 400:
         return f"it answered {status}; redirects are not followed"
     return f"it answered {status}, expected 200"
-
-
-def _why(problem: Exception) -> str:
-    if isinstance(problem, http.client.HTTPException | ValueError):
-        return f"its answer is not HTTP ({type(problem).__name__})"
-    return getattr(problem, "strerror", None) or str(problem) or type(problem).__name__
 
 
 Fetch = Callable[[str | None], Fetched]
