@@ -21,10 +21,12 @@ _HOME_OF = {
     "Health": "keyturn.verify.reports",
     "KeysUnavailable": "keyturn.verify.reports",
     "KeyturnError": "keyturn.errors",
+    "PrimitiveName": "keyturn.jose.ec_primitive",
     "Secret": "keyturn.secret",
     "TokenCachePolicy": "keyturn.verify.token_cache",
     "TokenRejected": "keyturn.jose.errors",
     "Verifier": "keyturn.wiring.verifier",
+    "use_primitive": "keyturn.jose.ec_primitive",
 }
 
 __all__ = [
@@ -39,11 +41,13 @@ __all__ = [
     "Health",
     "KeysUnavailable",
     "KeyturnError",
+    "PrimitiveName",
     "Secret",
     "TokenCachePolicy",
     "TokenRejected",
     "Verifier",
     "__version__",
+    "use_primitive",
 ]
 
 

@@ -1,4 +1,6 @@
 from keyturn.errors import KeyturnError as KeyturnError
+from keyturn.jose.ec_primitive import PrimitiveName as PrimitiveName
+from keyturn.jose.ec_primitive import use_primitive as use_primitive
 from keyturn.jose.errors import TokenRejected as TokenRejected
 from keyturn.secret import Secret as Secret
 from keyturn.verify.jwks_policy import CachePolicy as CachePolicy

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import (
@@ -14,6 +13,7 @@ from cryptography.hazmat.primitives.asymmetric.utils import (
 )
 from cryptography.hazmat.primitives.hashes import SHA256
 
+from keyturn.jose import ec_primitive
 from keyturn.jose.errors import InvalidKey
 from keyturn.jose.jwk_members import fixed_octets, text_of
 from keyturn.jose.material import PemForm
@@ -39,19 +39,19 @@ class EcPublic:
     """A point on P-256, checked to be on the curve when it was read."""
 
     key: ec.EllipticCurvePublicKey = field(repr=False)
+    check: ec_primitive.Check = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "check", ec_primitive.bind(self.key))
 
     def verify(self, signing_input: bytes, signature: bytes) -> bool:
-        """Whether the 64-byte ``r || s`` is right; range and length are checked before OpenSSL."""
+        """Whether the 64-byte ``r || s`` is right; range and length come before the curve."""
         if len(signature) != SIGNATURE_BYTES:
             return False
         r, s = signature[:WIDTH], signature[WIDTH:]
         if not (_ZERO < r < _ORDER and _ZERO < s < _ORDER):  # big-endian: bytes order as numbers
             return False
-        try:
-            self.key.verify(_der(r, s), signing_input, _ECDSA)
-        except InvalidSignature:
-            return False
-        return True
+        return self.check(_der(r, s), signing_input)
 
     def members(self) -> dict[str, str]:
         """Return ``crv``, ``x`` and ``y``, each coordinate 32 bytes wide."""

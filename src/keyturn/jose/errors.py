@@ -35,6 +35,23 @@ class TokenRejected(JoseError):
 
     code = "token_rejected"
 
+    def __init__(
+        self,
+        message: str | None = None,
+        *,
+        hint: str | None = None,
+        found: str | None = None,
+        expected: str | None = None,
+    ) -> None:
+        """``found`` and ``expected`` are told after the sentence; neither quotes the token."""
+        super().__init__(message, hint=hint)
+        self.found, self.expected = found, expected
+        told = [f"found {found}"] * (found is not None)
+        told += [f"expected {expected}"] * (expected is not None)
+        if told:
+            self.message = f"{self.message.removesuffix('.')}: {', '.join(told)}"
+            self.args = (self.message,)
+
 
 class Malformed(TokenRejected):
     """The token is not a well-formed compact JWT."""

@@ -25,6 +25,7 @@ from keyturn.jose.key import MAX_KID_CHARS, VerifyingKey
 MAX_DOCUMENT_BYTES = 262_144
 MAX_KEYS = 64
 _MAX_REMEMBERED = 64
+_SHOWN_KIDS = 4
 _KTYS = frozenset(row.kty for row in ALGORITHMS.values())
 
 Header = Mapping[str, object]
@@ -136,13 +137,17 @@ class KeySet:
             raise Malformed(f'the token\'s "kid" is not text of at most {MAX_KID_CHARS} characters')
         key = self._by_kid.get(kid)
         if key is None:
-            raise UnknownKid(f"the token names the key {shown(kid)}, which is not in the key set")
+            known = ", ".join(shown(name) for name in list(self._by_kid)[:_SHOWN_KIDS]) or "no name"
+            raise UnknownKid(
+                f"the token names the key {shown(kid)}, which is not in the key set",
+                expected=f"{known}, …" if len(self._by_kid) > _SHOWN_KIDS else known,
+            )
         return key
 
     def _unnamed(self, alg: str) -> VerifyingKey:
         key = self._by_alg.get(alg)
         if key is None:
-            raise MissingKid
+            raise MissingKid(found=f'"alg" {shown(alg)} without "kid"', expected='a "kid"')
         return key
 
 

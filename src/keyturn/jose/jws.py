@@ -15,6 +15,7 @@ from keyturn.jose.errors import (
     BadSignature,
     CriticalHeader,
     Malformed,
+    shown,
 )
 from keyturn.jose.jwks import Choice, KeySet
 
@@ -79,8 +80,9 @@ def read_header(segment: bytes) -> dict[str, object]:
     Embedded and remote keys (``jwk``, ``jku``, ``x5u``, ``x5c``) are never looked at.
     """
     header = read_object(segment, "header")
-    if "crit" in header or "b64" in header:
-        raise CriticalHeader
+    demands = [name for name in ("crit", "b64") if name in header]
+    if demands:
+        raise CriticalHeader(found=" and ".join(demands), expected="neither")
     return header
 
 
@@ -111,13 +113,20 @@ def verify(token: str, keys: KeySet, acceptance: Acceptance) -> Verified:
     known = keys.recall(segment)
     header, key = choice = known or _choose(segment, keys)
     if key.alg not in acceptance.algorithms:
-        raise AlgNotAllowed(f"tokens signed with {key.alg} are not accepted here")
+        raise AlgNotAllowed(
+            f"tokens signed with {key.alg} are not accepted here",
+            expected=" or ".join(sorted(acceptance.algorithms)),
+        )
     signature = read_octets(encoded, "signature")
     if not key.material.verify(signing_input, signature):
-        raise BadSignature
+        raise BadSignature(expected=f"one by the {key.alg} key {_name(key.kid)}")
     if known is None:
         keys.remember(segment, choice)
     return Verified(header, read_octets(payload, "payload"))
+
+
+def _name(kid: str | None) -> str:
+    return "without a name" if kid is None else shown(kid)
 
 
 def _choose(segment: bytes, keys: KeySet) -> Choice:
