@@ -70,6 +70,13 @@ class Answer:
     message: str | None = None
     direct: bool = False
     """Asked past the gateway."""
+    accepted: bool | None = None
+    """Whether whoever answered took the credential: True also where the answer is an error about
+    something else (no such table, no such user), None where the answer does not tell."""
+    by_gateway: bool | None = None
+    """Whether the gateway answered itself; None where that cannot be told."""
+    websocket: bool = False
+    """Realtime was asked for a socket."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,12 +88,23 @@ class ProbeFacts:
     jwks_status: int | None = None
     jwks_kids: tuple[str, ...] = ()
     jwks_cache_control: str | None = None
+    jwks_age: str | None = None
+    """The ``Age`` header: seconds in a cache between; None where there is none."""
+    jwks_algs: tuple[str, ...] = ()
+    jwks_leaks: tuple[str, ...] = ()
+    """Secret members (``k``, ``d``, …) that the published set carries; must be empty."""
+    jwks_problem: str | None = None
+    """Why the set cannot be read, in a sentence."""
     discovery: Mapping[str, object] = field(default_factory=dict)
     """Public members of ``/.well-known/openid-configuration``; empty when it was not to be had."""
     clock_skew_seconds: float | None = None
     """Server's ``Date`` header minus this machine's clock."""
     tenants_api_status: int | None = None
     """Of ``/realtime/v1/api/tenants`` with the anon key: other than 401, 403, 404 is open."""
+    not_asked: tuple[str, ...] = ()
+    """Sentences: what was left out, and why."""
+    seconds: float = 0.0
+    """How long all of it took."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,3 +127,10 @@ class LogFacts:
     jwks: tuple[Fetches, ...] = ()
     credentials: Mapping[str, int] = field(default_factory=dict)
     """Kind of credential → how many requests carried it, where the log's format tells."""
+    refused: Mapping[str, int] = field(default_factory=dict)
+    """Path family → requests answered with 400, 401 or 403. The families: ``/rest/v1/`` (exactly
+    that path), ``/rest/v1``, ``/auth/v1``, ``/storage/v1/object/sign``, ``/storage/v1/s3``,
+    ``/storage/v1/upload/resumable``, ``/storage/v1``, ``/functions/v1``, ``/realtime/v1``."""
+    apikey_only: Mapping[str, int] = field(default_factory=dict)
+    """Path family → requests with a legacy ``apikey`` and no Authorization, where the log's format
+    tells; the families are ``/rest/v1``, ``/auth/v1`` and ``/realtime/v1/api``."""
