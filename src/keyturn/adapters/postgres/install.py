@@ -75,7 +75,7 @@ def _enterable(folder: Path, uid: int, gid: int) -> bool:
 
 
 def readable_copy(install: Install, shared: Path) -> Install:
-    """Copy ``install`` below ``shared`` (≈ 40 MB) once per build and return the copy.
+    """Copy ``install`` below ``shared`` (≈ 25 MB) once per build and return the copy.
 
     The copy is made beside its final name and renamed, so that two processes may do this at once.
     """
