@@ -21,6 +21,7 @@ import msgspec
 import psutil
 import pytest
 
+from keyturn.adapters.postgres.child import run_tool
 from keyturn.adapters.postgres.cluster import EmbeddedPostgres
 from keyturn.adapters.postgres.errors import ClusterBroken, ClusterInUse
 from keyturn.adapters.postgres.install import find_install, readable_copy
@@ -301,6 +302,15 @@ async def test_a_server_that_will_not_start_says_why(
     (cluster.layout.data / "postgresql.auto.conf").write_text("no_such_setting = 1\n")
     with pytest.raises(ClusterBroken, match="no_such_setting"):
         await cluster.start()
+
+
+def test_a_user_without_a_name_is_told_what_to_do(tmp_path: Path) -> None:
+    """As initdb says it in a container that runs as a bare number."""
+    said = "initdb: could not look up effective user ID 4321: user does not exist"
+    program = ("/bin/sh", "-c", f"echo '{said}' >&2; exit 1")
+    with pytest.raises(ClusterBroken, match="4321") as refused:
+        run_tool(program, {}, None, cwd=tmp_path)
+    assert "/etc/passwd" in (refused.value.hint or "")
 
 
 def test_the_copied_binaries_run(tmp_path: Path) -> None:

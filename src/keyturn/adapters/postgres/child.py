@@ -13,6 +13,14 @@ from keyturn.adapters.postgres.errors import ClusterBroken
 from keyturn.adapters.postgres.layout import Account
 from keyturn.flows.ports.processes import Command
 
+_HINTS = {
+    # A container that runs as a bare number.
+    "could not look up effective user ID": "PostgreSQL wants a name for the user that runs it: "
+    "give this uid one in /etc/passwd, run as another user, or bring a database "
+    "(KEYTURN_DATABASE_URL or --database-url-file).",
+}
+"""What a program says → what to do about it."""
+
 _FOLLOW = Path(__file__).with_name("follow_parent.py")
 
 
@@ -42,7 +50,10 @@ def run_tool(
     )
     if done.returncode != 0:
         words = " ".join((done.stderr or done.stdout).split())[-600:]
-        raise ClusterBroken(f"{Path(argv[0]).name} ended with {done.returncode}: {words}")
+        hint = next((hint for said, hint in _HINTS.items() if said in words), None)
+        raise ClusterBroken(
+            f"{Path(argv[0]).name} ended with {done.returncode}: {words}", hint=hint
+        )
 
 
 def following(

@@ -28,7 +28,9 @@ class BinariesMissing(ClusterBroken):
     """No PostgreSQL binaries were found."""
 
     code = "postgres_binaries_missing"
-    default_hint = "Install keyturn[local], or give --database-url."
+    default_hint = (
+        "Install keyturn[local], or bring a database: KEYTURN_DATABASE_URL or --database-url-file."
+    )
 
 
 class NoPlaceForUser(RefusedUnsafe):
