@@ -14,3 +14,8 @@ def text(held: Setting | Variable | Secret | None) -> str | None:
     """Return the value as text, None where there is none; broken UTF-8 becomes U+FFFD."""
     value = held if isinstance(held, Secret | None) else held.value
     return None if value is None else reveal(value).decode("utf-8", "replace")
+
+
+def raw(held: Secret) -> bytes:
+    """Return the exact bytes, for those who write them back or compare them."""
+    return reveal(held)
