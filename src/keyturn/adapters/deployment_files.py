@@ -1,0 +1,43 @@
+"""A user's deployment on disk, for reading only."""
+
+from __future__ import annotations
+
+import stat
+from pathlib import Path
+
+
+class FolderSource:
+    """The files of one folder and, where they name them, files beside it."""
+
+    def __init__(self, folder: Path) -> None:
+        """``folder`` is where the compose files stand."""
+        self.folder = folder
+
+    def read(self, path: str) -> bytes | None:
+        """Return the content of a regular file, None when it is not there or may not be read."""
+        target = self.folder / path
+        try:
+            return target.read_bytes() if target.is_file() else None
+        except OSError:
+            return None
+
+    def exists(self, path: str) -> bool:
+        """Whether there is a file or folder of that name."""
+        try:
+            return (self.folder / path).exists()
+        except OSError:
+            return False
+
+    def names(self, folder: str) -> tuple[str, ...]:
+        """Return the names in ``folder``, sorted; empty when it is no folder or may not be read."""
+        try:
+            return tuple(sorted(one.name for one in (self.folder / folder).iterdir()))
+        except (OSError, ValueError):
+            return ()
+
+    def mode(self, path: str) -> int | None:
+        """Return the permission bits of the file, None when they cannot be read."""
+        try:
+            return stat.S_IMODE((self.folder / path).stat().st_mode)
+        except OSError:
+            return None
