@@ -1,0 +1,89 @@
+"""Reading back: what would a container get now that it did not get before, and was that meant?"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from keyturn.deploy.edit import (
+    Edit,
+    RemoveSetting,
+    RemoveVariable,
+    ReplaceFile,
+    SetHealthcheck,
+    SetSetting,
+    SetVariable,
+    UncommentSetting,
+)
+from keyturn.deploy.inventory import Inventory, Service
+from keyturn.deploy.place import Place
+from keyturn.deploy.rewrite_errors import CannotRewrite
+from keyturn.deploy.setting import Setting
+
+
+def affected(before: Inventory, after: Inventory) -> tuple[str, ...]:
+    """Return the services that Compose would create anew, or that mount a changed file."""
+    return tuple(
+        name
+        for name, service in after.services.items()
+        if name not in before.services or _changes(before.services[name], service)
+    )
+
+
+def only_intended(before: Inventory, after: Inventory, edits: Sequence[Edit]) -> None:
+    """Refuse when a service gets something else than before that no edit asks for.
+
+    Raises :class:`CannotRewrite` with the setting's place.
+    """
+    if list(before.services) != list(after.services):
+        raise _refusal(Place(after.files[0].path, 1), "the list of services")
+    variables = {e.name for e in edits if isinstance(e, SetVariable | RemoveVariable)}
+    settings = {
+        (e.service, e.name)
+        for e in edits
+        if isinstance(e, SetSetting | UncommentSetting | RemoveSetting)
+    }
+    settings |= {(e.service, "healthcheck") for e in edits if isinstance(e, SetHealthcheck)}
+    paths = {e.path for e in edits if isinstance(e, ReplaceFile)}
+    for name, service in after.services.items():
+        for what, old, new in _changes(before.services[name], service):
+            named = {v.name for one in (old, new) if one is not None for v in one.variables}
+            if what in paths or (name, what) in settings or named & variables:
+                continue
+            place = (new or old or service).place
+            raise _refusal(place, f"{what} of {name}")
+    _took_effect(after, edits)
+
+
+def _took_effect(after: Inventory, edits: Sequence[Edit]) -> None:
+    """Refuse when a setting that was to be given does not reach its container."""
+    for edit in edits:
+        if not isinstance(edit, SetSetting | UncommentSetting):
+            continue
+        service = after.services.get(edit.service)
+        if service is None or edit.name not in service.settings:
+            raise _refusal(Place(after.files[0].path, 1), f"{edit.name} of {edit.service}")
+
+
+def _changes(old: Service, new: Service) -> list[tuple[str, Setting | None, Setting | None]]:
+    found = [
+        (name, old.settings.get(name), new.settings.get(name))
+        for name in sorted(old.settings.keys() | new.settings.keys())
+    ]
+    found.append(("healthcheck", old.healthcheck, new.healthcheck))
+    found.append(("command", old.command, new.command))
+    changed = [one for one in found if _value(one[1]) != _value(one[2])]
+    texts = {one.path: one.text for one in old.documents}
+    rewritten = [one.path for one in new.documents if one.text != texts.get(one.path)]
+    return [*changed, *((path, None, None) for path in rewritten)]
+
+
+def _value(setting: Setting | None) -> tuple[bool, object]:
+    return setting is not None and setting.value is not None, setting and setting.value
+
+
+def _refusal(place: Place, what: str) -> CannotRewrite:
+    return CannotRewrite(
+        place,
+        f"{what} would not be what was meant once Compose reads the files.",
+        hint="Look at what else sets it: another file, an anchor, or the environment.",
+    )

@@ -1,0 +1,234 @@
+"""Edits of a whole deployment: the file they land in, and what Compose then reads."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+from tests.support.deployments import ASYMMETRIC_ERAS, JWKS_SETTINGS, Deployment, healthy
+
+from keyturn.adapters.deployment_files import FolderSource
+from keyturn.deploy.edit import (
+    Edit,
+    RemoveSetting,
+    RemoveVariable,
+    ReplaceFile,
+    SetHealthcheck,
+    SetSetting,
+    SetVariable,
+    UncommentSetting,
+)
+from keyturn.deploy.opened import text
+from keyturn.deploy.read import inventory
+from keyturn.deploy.rewrite import Rewriting, Style, rewrite
+from keyturn.deploy.rewrite_dialect import Dialect, flat, is_trap
+from keyturn.deploy.rewrite_errors import CannotRewrite
+from keyturn.deploy.rewrite_overlay import Overlay
+from keyturn.deploy.source import Ask
+from keyturn.secret import Secret
+
+IN_PLACE = Style(in_place=True)
+CORPUS = Path(__file__).resolve().parents[3] / "shared" / "corpus"
+ENTRIES = sorted(path for path in CORPUS.glob("*") if path.is_dir())
+UNCOMMENT = tuple(UncommentSetting(service, name) for service, name in JWKS_SETTINGS)
+
+
+def asymmetric(made: Deployment) -> tuple[Edit, ...]:
+    """What the official script does: new values in .env, four lines uncommented."""
+    values = {"JWT_KEYS": made.keys.jwt_keys, "JWT_JWKS": made.keys.jwt_jwks}
+    return (*UNCOMMENT, *(SetVariable(name, Secret(value)) for name, value in values.items()))
+
+
+def done(
+    made: Deployment, edits: Sequence[Edit], style: Style | None = None, ask: Ask | None = None
+) -> Rewriting:
+    return rewrite(FolderSource(made.folder), ask or Ask(), edits, style)
+
+
+def value(made: Deployment, result: Rewriting, service: str, name: str) -> str | None:
+    overlay = Overlay(FolderSource(made.folder), dict(result.files))
+    return text(inventory(overlay, Ask()).services[service].settings.get(name))
+
+
+@pytest.mark.parametrize("era", ASYMMETRIC_ERAS)
+@pytest.mark.parametrize("style", [Style(), IN_PLACE], ids=["override", "in place"])
+def test_the_four_lines_of_the_official_script(tmp_path: Path, era: str, style: Style) -> None:
+    made = healthy(tmp_path, era, asymmetric=False)
+    result = done(made, asymmetric(made), style)
+    assert value(made, result, "auth", "GOTRUE_JWT_KEYS") == made.keys.jwt_keys
+    for service, name in JWKS_SETTINGS[1:]:
+        assert value(made, result, service, name) == made.keys.jwt_jwks
+    # PostgREST's line is active in the official file: it follows the variable.
+    assert {"auth", "rest", "realtime", "storage", "functions"} == set(result.affected)
+    where = "docker-compose.yml" if style.in_place else "docker-compose.override.yml"
+    assert list(result.files) == [".env", where]
+
+
+def test_in_place_changes_four_lines(tmp_path: Path) -> None:
+    made = healthy(tmp_path, asymmetric=False)
+    after = text(done(made, asymmetric(made), IN_PLACE).files["docker-compose.yml"])
+    assert after is not None
+    old, new = made.text().splitlines(), after.splitlines()
+    changed = [(a, b) for a, b in zip(old, new, strict=True) if a != b]
+    assert [a.replace("#", "", 1) for a, _ in changed] == [b for _, b in changed]
+    assert len(changed) == 4
+
+
+def test_an_override_of_our_own_is_marked_and_lists_only_what_is_needed(tmp_path: Path) -> None:
+    made = healthy(tmp_path, asymmetric=False)
+    after = text(done(made, asymmetric(made)).files["docker-compose.override.yml"])
+    assert after is not None
+    assert after.startswith("# Written by keyturn.")
+    assert "docker-compose.yml" in after.splitlines()[0]
+    assert after.splitlines()[1:5] == [
+        "services:",
+        "  auth:",
+        "    environment:",
+        "      GOTRUE_JWT_KEYS: ${JWT_KEYS:-[]}",
+    ]
+
+
+def test_the_users_own_override_is_patched(tmp_path: Path) -> None:
+    mine = "# mine\nservices:\n  auth:\n    ports: ['1:1']  # keep\n  x:\n    image: y\n"
+    made = healthy(tmp_path, asymmetric=False).write("docker-compose.override.yml", mine)
+    after = text(done(made, asymmetric(made)).files["docker-compose.override.yml"]) or ""
+    assert "    ports: ['1:1']  # keep\n    environment:\n      GOTRUE_JWT_KEYS" in after
+    assert "    image: y\n  # added by keyturn\n  realtime:\n    environment:\n" in after
+    kept = [line for line in after.splitlines(keepends=True) if line in mine.splitlines(True)]
+    assert "".join(kept).startswith(mine[:30])
+
+
+@pytest.mark.parametrize(
+    ("base", "override"),
+    [
+        ("compose.yaml", "compose.override.yaml"),
+        ("docker-compose.yaml", "docker-compose.override.yaml"),
+    ],
+)
+def test_the_override_has_the_name_that_every_compose_looks_for(
+    tmp_path: Path, base: str, override: str
+) -> None:
+    made = healthy(tmp_path, asymmetric=False, compose_name=base)
+    assert list(done(made, asymmetric(made)).files) == [".env", override]
+
+
+def test_with_files_named_there_is_no_override_and_it_is_said(tmp_path: Path) -> None:
+    made = healthy(tmp_path, asymmetric=False)
+    told = done(made, asymmetric(made), ask=Ask(files=("docker-compose.yml",)))
+    assert list(told.files) == [".env", "docker-compose.yml"]
+    assert "would not see an override" in told.notes[0]
+    made.set("COMPOSE_FILE", "docker-compose.yml")
+    assert "COMPOSE_FILE" in done(made, asymmetric(made)).notes[0]
+
+
+def test_a_healthcheck_in_override_keeps_interval_and_command(tmp_path: Path) -> None:
+    made = healthy(tmp_path)
+    edits = (
+        SetVariable("HEALTH_TOKEN", Secret("abc")),
+        SetHealthcheck("realtime", "${ANON_KEY}", "${HEALTH_TOKEN}"),
+    )
+    for style in (Style(), IN_PLACE, Style(dialect=Dialect.PODMAN)):
+        result = done(made, edits, style)
+        overlay = Overlay(FolderSource(made.folder), dict(result.files))
+        before = text(made.inventory().services["realtime"].healthcheck) or ""
+        after = text(inventory(overlay, Ask()).services["realtime"].healthcheck) or ""
+        assert after == before.replace(made.keys.anon, "abc")
+        assert after != before
+        assert result.affected == ("realtime",)
+
+
+def test_removing_goes_to_the_file_that_has_it(tmp_path: Path) -> None:
+    made = healthy(tmp_path)
+    result = done(made, [RemoveSetting("storage", "JWT_JWKS"), RemoveVariable("JWT_JWKS")])
+    assert value(made, result, "storage", "JWT_JWKS") is None
+    assert set(result.files) == {".env", "docker-compose.yml"}
+    assert "cannot take JWT_JWKS away" in result.notes[0]
+
+
+def test_a_rendered_file_is_replaced_after_variables_and_before_compose(tmp_path: Path) -> None:
+    made = healthy(tmp_path, "2026-kong", asymmetric=False)
+    edits = (*asymmetric(made), ReplaceFile("volumes/api/kong.yml", Secret("x: 1\n"), 0o600))
+    result = done(made, edits)
+    assert list(result.files) == [".env", "volumes/api/kong.yml", "docker-compose.override.yml"]
+    assert result.modes == {"volumes/api/kong.yml": 0o600}
+    assert "kong" in result.affected
+
+
+def test_nothing_to_do_is_no_file(tmp_path: Path) -> None:
+    made = healthy(tmp_path)
+    assert done(made, asymmetric(made)).files == {}
+
+
+def test_the_process_environment_outranks_and_is_named(tmp_path: Path) -> None:
+    made = healthy(tmp_path)
+    ask = Ask(environment={"JWT_KEYS": "[]"})
+    with pytest.raises(CannotRewrite, match=r"\.env:1: JWT_KEYS is set in the environment") as e:
+        done(made, [SetVariable("JWT_KEYS", Secret("new"))], ask=ask)
+    assert "unset JWT_KEYS" in (e.value.hint or "")
+
+
+def test_a_setting_that_a_later_file_outranks_is_written_there(tmp_path: Path) -> None:
+    later = "services:\n  auth:\n    environment:\n      GOTRUE_JWT_EXP: 60\n"
+    made = healthy(tmp_path).write("later.yml", later)
+    ask = Ask(files=("docker-compose.yml", "later.yml"))
+    result = done(made, [SetSetting("auth", "GOTRUE_JWT_EXP", "90")], ask=ask)
+    assert text(result.files["later.yml"]) == later.replace("60", '"90"')
+
+
+def test_a_service_that_only_an_include_defines_is_refused(tmp_path: Path) -> None:
+    made = healthy(tmp_path)
+    with pytest.raises(CannotRewrite, match="elsewhere is not defined in the compose files"):
+        done(made, [SetSetting("elsewhere", "A", "1")], IN_PLACE)
+
+
+@pytest.mark.parametrize("dialect", [Dialect.COMPOSE_V1, Dialect.PODMAN])
+def test_old_readers_get_no_nested_braces(tmp_path: Path, dialect: Dialect) -> None:
+    made = healthy(tmp_path, asymmetric=False)
+    result = done(made, asymmetric(made), Style(in_place=True, dialect=dialect))
+    overlay = Overlay(FolderSource(made.folder), dict(result.files))
+    found = inventory(overlay, Ask())
+    for service in ("auth", "rest", "realtime", "storage", "functions"):
+        for setting in found.services[service].settings.values():
+            assert not is_trap(setting.template or "")
+    assert text(found.services["rest"].settings["PGRST_JWT_SECRET"]) == made.keys.jwt_jwks
+
+
+@pytest.mark.parametrize(
+    ("template", "is_set", "expected"),
+    [
+        ('${J:-{"keys":[]}}', True, "${J}"),
+        ('${J:-{"keys":[]}}', False, '{"keys":[]}'),
+        ("${A:-${B}}", True, "${A}"),
+        ("${A:-${B}}", False, "${B}"),
+        ("x${A:-${B}}", True, None),
+        ("${A:-a${B}}", False, None),
+    ],
+)
+def test_flat(template: str, is_set: bool, expected: str | None) -> None:
+    assert is_trap(template)
+    assert flat(template, lambda _: is_set) == expected
+
+
+@pytest.mark.skipif(not ENTRIES, reason="the corpus of real deployments is not beside the checkout")
+@pytest.mark.parametrize("entry", ENTRIES, ids=lambda path: path.name)
+@pytest.mark.parametrize("style", [Style(), IN_PLACE], ids=["override", "in place"])
+def test_real_files_take_the_four_settings(entry: Path, style: Style) -> None:
+    ask = Ask(env_files=(".env.example",))
+    source = FolderSource(entry)
+    services = inventory(source, ask).services
+    edits: list[Edit] = [SetVariable("JWT_JWKS", Secret('{"keys":[]}'), file=".env.example")]
+    edits += [
+        SetSetting(service, name, "${JWT_JWKS}")
+        for service, name in JWKS_SETTINGS
+        if service in services
+    ]
+    result = rewrite(source, ask, edits, style)
+    after = inventory(Overlay(source, dict(result.files)), ask)
+    for edit in edits:
+        if isinstance(edit, SetSetting):
+            assert text(after.services[edit.service].settings[edit.name]) == '{"keys":[]}'
+    for path, content in result.files.items():
+        old = (source.read(path) or b"").decode().splitlines()
+        new = (text(content) or "").splitlines()
+        assert len([line for line in old if line not in new]) <= 4
