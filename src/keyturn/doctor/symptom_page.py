@@ -1,0 +1,72 @@
+"""The page of one message in ``docs/errors``, titled with the message so that it is found."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from keyturn.doctor.finding import Rule
+from keyturn.doctor.symptom import Cause, Symptom
+from keyturn.doctor.symptoms import SYMPTOMS, look_up
+
+MARK: Final = "<!-- Written by `python -m keyturn.cli.error_pages docs/errors`; do not edit. -->"
+_COMMANDS: Final = """```
+keyturn doctor DIR                      # every finding, with the lines to change
+keyturn doctor DIR --token-file token   # follow one token, name what refuses it
+```
+
+Nothing is changed, and nothing leaves the machine. [Find a 401](../how-to/find-a-401.md) shows the
+whole way."""
+
+
+def page(symptom: Symptom, rules: Sequence[Rule] = ()) -> str:
+    """Return the Markdown of the page; ``rules`` whose symptoms lead here are linked."""
+    many = len(symptom.causes) > 1
+    parts = [
+        MARK,
+        f"# `{symptom.text}`",
+        f"**Who writes it:** {symptom.by}.",
+        symptom.means,
+        "## Causes, the likeliest first" if many else "## Cause",
+        *(_cause(number, one) for number, one in enumerate(symptom.causes, start=1)),
+        *_other_forms(symptom),
+        *_findings(rules_about(symptom, rules)),
+        "## Ask about your own deployment",
+        _COMMANDS,
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def index() -> str:
+    """Return the page that lists all messages."""
+    lines = [f"- [`{one.text}`]({one.slug}.md) — {one.by}" for one in SYMPTOMS]
+    head = (
+        "Messages that Supabase's services write when keys do not fit, each with its causes. "
+        '`keyturn doctor --error "…"` finds the page of a pasted one.'
+    )
+    return "\n\n".join((MARK, "# Error messages", head, "\n".join(lines))) + "\n"
+
+
+def rules_about(symptom: Symptom, rules: Sequence[Rule]) -> tuple[Rule, ...]:
+    """Return the rules that name this message as what the user sees."""
+    return tuple(
+        rule for rule in rules if any(symptom in look_up(text).found for text in rule.symptoms)
+    )
+
+
+def _cause(number: int, cause: Cause) -> str:
+    seen = f"\n\n   Known from: {', '.join(cause.sources)}." if cause.sources else ""
+    return f"{number}. {cause.because}\n\n   **What to do:** {cause.fix}{seen}"
+
+
+def _other_forms(symptom: Symptom) -> tuple[str, ...]:
+    if not symptom.also:
+        return ()
+    return ("## Also written", "\n".join(f"- `{text}`" for text in symptom.also))
+
+
+def _findings(rules: Sequence[Rule]) -> tuple[str, ...]:
+    if not rules:
+        return ()
+    lines = (f"- [{rule.id}](../findings/{rule.id}.md): {rule.title}" for rule in rules)
+    return ("## What doctor finds", "\n".join(lines))
