@@ -75,6 +75,17 @@ async def test_a_body_without_end_is_refused() -> None:
             await StandardHttpClient(max_bytes=1000).send("GET", f"http://127.0.0.1:{port}/")
 
 
+@pytest.mark.parametrize("framing", [b"", b"Content-Length: 900000\r\n"])
+async def test_a_long_body_of_a_connection_that_ends_is_read_whole(framing: bytes) -> None:
+    """Nobody closes the socket before its last answer is read."""
+    body = b"x" * 900_000
+    async with server(
+        b"HTTP/1.1 200 OK\r\nConnection: close\r\n" + framing + b"\r\n" + body
+    ) as port:
+        answer = await StandardHttpClient().send("GET", f"http://127.0.0.1:{port}/")
+    assert answer.body == body
+
+
 async def test_silence_ends_in_time() -> None:
     """A server that says nothing is unreachable after the timeout."""
     async with server(b"", hang=True) as port:

@@ -90,9 +90,9 @@ class StandardHttpClient:
         target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
         if self._proxied(parts) and parts.scheme == "http":
             target = f"http://{parts.netloc.rpartition('@')[2]}{target}"
-        # All that http.client asks of it is sendall, makefile("rb") and close.
-        connection.sock = cast(socket.socket, Line(self._connect(parts, until), until))
-        with contextlib.closing(connection):
+        with Line(self._connect(parts, until), until) as line:
+            # All that http.client asks of it is sendall, makefile("rb") and close.
+            connection.sock = cast(socket.socket, _Lent(line))
             connection.request(method, target, body, {"user-agent": _AGENT, **headers})
             answer = connection.getresponse()
             content = answer.read(self._max_bytes + 1)
@@ -120,6 +120,16 @@ class StandardHttpClient:
     @cached_property
     def _trust(self) -> ssl.SSLContext:
         return ssl.create_default_context()
+
+
+class _Lent:
+    """A line whose end we decide: http.client closes a socket before its last answer is read."""
+
+    def __init__(self, line: Line) -> None:
+        self.sendall, self.makefile = line.sendall, line.makefile
+
+    def close(self) -> None:
+        """Leave it open."""
 
 
 async def _in_thread(work: Callable[[], HttpAnswer]) -> HttpAnswer:
