@@ -86,6 +86,7 @@ def test_a_dry_run_changes_nothing(run: Run, ring: dict[str, str]) -> None:
         assert shown.json["applied"] is False
         assert shown.json["changes"]
     shown = run("keys", "rotate", "--dry-run", *FORCE)
+    assert "forced: publish before sign" in shown.out
     assert shown.out.endswith("nothing was changed (a new key's name is an example)\n")
     assert kids(run) == ring
 

@@ -176,6 +176,11 @@ async def _switch(stack: Stack, secret: str) -> None:
         while (await http.get("/rest/v1/notes", headers=bearer(legacy[0]))).status_code != 401:
             assert asyncio.get_running_loop().time() < deadline
             await asyncio.sleep(0.02)
+        # The legacy API keys were tokens of that secret too.
+        anon = {"apikey": stack.info["anon_key"]}
+        while (await http.get("/auth/v1/settings", headers=anon)).status_code != 401:
+            assert asyncio.get_running_loop().time() < deadline
+            await asyncio.sleep(0.02)
         await refresh(stack, sessions, tokens)
         assert (await http.get("/rest/v1/notes", headers=bearer(tokens[0]))).status_code == 200
 

@@ -18,9 +18,10 @@ from keyturn.gateway.route_config import render_routes, version_of
 from keyturn.gateway.snapshot import Snapshot
 from keyturn.gateway.upstreams import parse_upstream, parse_upstreams
 from keyturn.jose.jwt import peek
-from keyturn.jose.keys import generate
+from keyturn.jose.keys import generate, signing_key_from_secret
 from keyturn.keyring.ring import KeyRing, RingKey
 from keyturn.keyring.states import KeyState
+from keyturn.secret import Secret
 from keyturn.verify.policy import Policy
 from keyturn.verify.token import verify
 
@@ -56,6 +57,14 @@ def promoted(ring: KeyRing) -> KeyRing:
     retired = replace(first, state=KeyState.PREVIOUSLY_USED, signer=None)
     keys = (retired, replace(second, state=KeyState.IN_USE), *others)
     return replace(ring, version=ring.version + 1, keys=keys)
+
+
+def with_secret(ring: KeyRing, state: KeyState) -> KeyRing:
+    """Return ``ring`` with the legacy secret in ``state``."""
+    secret = signing_key_from_secret(Secret("s" * 40), kid=None).verifying_key()
+    known = None if state is KeyState.REVOKED else secret
+    legacy = replace(ring.keys[0], kid="old", alg="HS256", legacy=True, signer=None, key=known)
+    return replace(ring, keys=(*ring.keys, replace(legacy, state=state)))
 
 
 class Keys:
@@ -125,6 +134,24 @@ class Story:
             self.published, self.ring, self.keys, self.last, issuer=ISSUER, now=moment
         )
         return self.last
+
+
+async def test_legacy_keys_end_with_the_secret_that_signed_them() -> None:
+    """Also while the keys cannot be read, and whatever their records say."""
+    story = Story()
+    plain = story.keys.make(1)
+    story.keys.records.append(replace(plain, id=uuid4(), kind="legacy", hash=b"\2" * 32))
+    bare = story.ring
+    for away in (False, True):
+        story.keys.away = False
+        story.ring = with_secret(bare, KeyState.PREVIOUSLY_USED)
+        told = await story.tick(0)
+        assert {key.kind for key in told.snapshot.keys} == {"publishable", "legacy"}
+        story.keys.away = away
+        for without in (with_secret(bare, KeyState.REVOKED), bare):
+            story.ring = without
+            told = await story.tick(1)
+            assert {key.kind for key in told.snapshot.keys} == {"publishable"}
 
 
 async def test_nothing_new_publishes_nothing() -> None:

@@ -136,9 +136,28 @@ async def test_revoking_the_legacy_secret_names_the_api_keys_that_need_it(rings:
         await keys.revoke(bench, forced(), (await bench.store.load()).in_use.kid)
     done = await keys.revoke(bench, replace(later, force=True, reason="leaked"), ring.in_use.kid)
     assert done.after.find(ring.in_use.kid).key is None
-    entry = (await bench.store.audit(1))[0]
-    assert entry.overridden is not None
-    assert "mobile_app" in entry.overridden
+    entries = {entry.subject: entry for entry in await bench.store.audit(2)}
+    overridden = entries["signing_key"].overridden
+    assert overridden is not None
+    assert "mobile_app" in overridden
+    # Whoever knows the secret can make its API keys again: they end in the same transaction.
+    (app,) = [record for record in await bench.api_keys.list() if record.name == "mobile_app"]
+    assert app.revoked_at == later.now
+    assert (entries["api_key"].subject_id, entries["api_key"].reason) == (str(app.id), "leaked")
+
+
+async def test_revoking_another_key_ends_no_api_key(rings: Rings) -> None:
+    from keyturn.flows import apikeys
+
+    bench = await rings.bench(legacy_secret=Secret("s" * 40))
+    ring = await bench.store.load()
+    assert bench.api_keys is not None
+    await apikeys.create_legacy(
+        bench.api_keys, forced(), role="anon", name="mobile_app", key=ring.signing_key,
+        entropy=os.urandom,
+    )  # fmt: skip
+    await keys.revoke(bench, forced(), ring.standby[0].kid)
+    assert all(record.active for record in await bench.api_keys.list())
 
 
 async def test_the_database_refuses_a_ring_without_one_key_in_use(rings: Rings) -> None:

@@ -124,6 +124,7 @@ def describe_change(done: Done) -> str:
         f"{step.target.value if step.target else 'gone'}"
         for step in done.change.steps
     ]
+    lines += [f"forced: {step.overridden}" for step in done.change.steps if step.overridden]
     if not done.applied:
         made = any(step.source is None for step in done.change.steps)
         example = " (a new key's name is an example)" if made else ""

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from keyturn.errors import Unreachable
-from keyturn.flows.ports.apikeys import ApiKeyRecord, ApiKeyStore
+from keyturn.flows.ports.apikeys import ApiKeyRecord, ApiKeyStore, Kind
 from keyturn.flows.ports.gateway import GatewayPublisher, KeyUsage
 from keyturn.gateway.snapshot import (
     ROLES,
@@ -57,7 +57,7 @@ async def tick(
     without a ``last`` the ``Unreachable`` goes to the caller. Raises ``RingNotInitialised``.
     """
     previous = last.snapshot if last is not None else None
-    keys, keys_read = await _accepted(api_keys, previous)
+    keys, keys_read = await _accepted(api_keys, previous, ring)
     bearers = previous.bearers if previous is not None else None
     if bearers is None or not still_fresh(bearers, kid=ring.in_use.kid, issuer=issuer, now=now):
         bearers = mint(ring, issuer=issuer, now=now)
@@ -92,20 +92,25 @@ async def record_usage(usage: KeyUsage, api_keys: ApiKeyStore) -> int:
 
 
 async def _accepted(
-    api_keys: ApiKeyStore, previous: Snapshot | None
+    api_keys: ApiKeyStore, previous: Snapshot | None, ring: KeyRing
 ) -> tuple[frozenset[AcceptedKey], bool]:
     try:
-        return accepted(await api_keys.list()), True
+        return accepted(await api_keys.list(), ring), True
     except Unreachable:
         if previous is None:
             raise
-        return previous.keys, False
+        return frozenset(key for key in previous.keys if _backed(key.kind, ring)), False
 
 
-def accepted(records: Iterable[ApiKeyRecord]) -> frozenset[AcceptedKey]:
+def accepted(records: Iterable[ApiKeyRecord], ring: KeyRing) -> frozenset[AcceptedKey]:
     """Return the keys that were not revoked, as the gateway knows them."""
     return frozenset(
         AcceptedKey(record.hash.hex(), str(record.id), record.role, record.kind)
         for record in records
-        if record.active
+        if record.active and _backed(record.kind, ring)
     )
+
+
+def _backed(kind: Kind, ring: KeyRing) -> bool:
+    """Legacy keys are tokens of the legacy secret, and worth no more than it is."""
+    return kind != "legacy" or ring.has_legacy is not None

@@ -243,10 +243,10 @@ def _refuse_dependents(key: RingKey, dependents: Sequence[str], intent: Intent) 
     names = ", ".join(dependents)
     if intent.force:
         require_reason(intent)
-        return f"still depend on it: {names}"
+        return f"revoked with it: {names}"
     raise KeyHasDependents(
         f"key {key.kid} signed credentials that are still active: {names}",
-        hint="Replace and revoke them first, or add --force --reason 'why'.",
+        hint="Replace and revoke them first, or add --force --reason 'why': they end with it.",
     )
 
 
