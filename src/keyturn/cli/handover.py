@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import stat
 import sys
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from keyturn.errors import RefusedUnsafe, UsageError
 from keyturn.secret import Secret
@@ -21,6 +23,9 @@ if TYPE_CHECKING:
     from keyturn.jose.keys import SigningKey, VerifyingKey
 
 MAX_INPUT: Final = 262_144
+_ENV_LINE: Final = re.compile(rb"(?:export[ \t]+)?[A-Za-z_][A-Za-z0-9_]*=[^=]")
+
+T = TypeVar("T")
 
 
 class TerminalRefused(RefusedUnsafe):
@@ -85,12 +90,30 @@ def read_key(
     file must not become one. Below 32 bytes it may be what a deployment lives with: its
     ``JWT_SECRET``, or to verify only. Raises :class:`UnusableKey` or another ``UsageError``.
     """
+    return usable(lambda: _read_key(secret, alg, kid, verify_only=verify_only))
+
+
+def usable(make: Callable[[], T]) -> T:
+    """Return what ``make`` returns; an ``InvalidKey`` becomes :class:`UnusableKey`."""
     from keyturn.jose.errors import InvalidKey
 
     try:
-        return _read_key(secret, alg, kid, verify_only=verify_only)
+        return make()
     except InvalidKey as problem:
         raise UnusableKey(problem.message, hint=problem.hint) from None
+
+
+def value_of_line(secret: Secret) -> Secret:
+    """Return the value of a line ``NAME=value`` as Compose reads it; anything else as it is."""
+    content = reveal(secret)
+    if not _ENV_LINE.match(content):
+        return secret
+    from keyturn.deploy.dotenv import parse
+
+    found = parse("the input", content.decode("utf-8", "replace"), {}.get)
+    if len(found) != 1:
+        raise UsageError(f"there are {len(found)} variables, expected one line NAME=value")
+    return Secret(found[0].value)
 
 
 def _read_key(
@@ -155,6 +178,14 @@ def opened(document: object) -> bytes:
     clear = plain(document)
     text = clear if isinstance(clear, str) else json.dumps(clear, separators=(",", ":"))
     return text.rstrip("\n").encode() + b"\n"
+
+
+def env_lines(lines: Iterable[tuple[str, object]]) -> bytes:
+    """Return ``NAME=value`` lines, each document in clear, quoted as Compose reads them back."""
+    from keyturn.deploy.rewrite_dotenv import quoted
+
+    texts = [(name, opened(document).decode().removesuffix("\n")) for name, document in lines]
+    return "".join(f"{name}={quoted(text)}\n" for name, text in texts).encode()
 
 
 def shown_once(secret: Secret) -> str:

@@ -73,17 +73,37 @@ def list_command(log_lines: int | None, data_dir: str | None, as_json: bool) -> 
 
 @command.command("generate")
 @click.option("--alg", default="ES256", show_default=True, help="ES256, RS256, EdDSA or HS256.")
+@click.option("--out", "folder", metavar="DIR", help="Touch no ring: write the key as files there.")
+@click.option("--kid", help="With --out: its name; otherwise its RFC 7638 thumbprint.")
+@click.option(
+    "--legacy-secret",
+    "legacy_from",
+    metavar="FILE",
+    help="With --out: the JWT_SECRET that stays accepted (- for stdin).",
+)
 @reason_option
 @actor_option
 @data_dir_option
 @json_option
-def generate(alg: str, **common: Any) -> None:
-    """Make a new standby key. It is published at once and may sign after the wait."""
+def generate(
+    alg: str, folder: str | None, kid: str | None, legacy_from: str | None, **common: Any
+) -> None:
+    """Make a new standby key. It is published at once and may sign after the wait.
+
+    With --out the key is for another stack: PEM, base64, JWK, JWKS and env lines, mode 0600.
+    """
     from keyturn.flows import keys
     from keyturn.jose.algs import ALGORITHMS
 
     if alg not in ALGORITHMS:
         raise UsageError(f"there is no algorithm {alg!r}: {', '.join(ALGORITHMS)}")
+    if folder is not None:
+        from keyturn.cli.keys_bundle import write_bundle
+
+        write_bundle(folder, alg=alg, kid=kid, legacy_from=legacy_from, as_json=common["as_json"])
+        return
+    if kid is not None or legacy_from is not None:
+        raise UsageError("--kid and --legacy-secret belong to --out DIR")
     _run(lambda bench, intent: keys.generate(bench, intent, alg=alg), **common)
 
 
