@@ -10,20 +10,38 @@ import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from typing import Final, Protocol
 
 from keyturn.clock import unix
 from keyturn.errors import KeyturnError
 from keyturn.jose import base64url, strict_json
 from keyturn.jose.errors import TokenRejected
 from keyturn.jose.jwt import Peeked, peek
-from keyturn.jose.keys import VerifyingKey
 
 LONGEST_TOKEN: Final = 65_536
 """PostgREST has no limit; this is more than the gateway lets pass in a header."""
 
 SKEW_SECONDS: Final = 30
 """Fixed in PostgREST since v13, for exp, nbf and iat alike."""
+
+
+class Candidate(Protocol):
+    """A key that PostgREST may try: a strict one of a ring, or a lenient one of a deployment."""
+
+    @property
+    def alg(self) -> str:
+        """The one algorithm of its signatures."""
+        ...
+
+    @property
+    def kid(self) -> str | None:
+        """Its name."""
+        ...
+
+    def verify(self, signing_input: bytes, signature: bytes) -> bool:
+        """Whether the signature is this key's."""
+        ...
+
 
 # What jose-jwt can name in a header; anything else does not parse as a header at all.
 _HEADER_ALGORITHMS: Final = frozenset(
@@ -120,6 +138,8 @@ class Settings:
     """``PGRST_DB_ANON_ROLE``."""
     audience: str | None = None
     """``PGRST_JWT_AUD``; Supabase leaves it unset, then any audience passes."""
+    skew_seconds: int = SKEW_SECONDS
+    """The leeway for exp, nbf and iat; not a setting, but shorter up to 12."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +175,7 @@ def anonymous(settings: Settings) -> Admitted:
     return Admitted(role, {"role": role}, authenticated=False)
 
 
-def verified_claims(token: str, keys: Iterable[VerifyingKey]) -> Mapping[str, object]:
+def verified_claims(token: str, keys: Iterable[Candidate]) -> Mapping[str, object]:
     """Return the claims of a token that one of ``keys`` signed, whatever its times say.
 
     Raises :class:`TokenRefused`. The result depends on the token and the keys only, so it may be
@@ -196,11 +216,11 @@ def check_claims(claims: Mapping[str, object], settings: Settings, *, now: datet
 
     Raises :class:`TokenRefused` for the first problem, in PostgREST's order.
     """
-    moment = unix(now)
+    moment, skew = unix(now), settings.skew_seconds
     answer = (
-        _time_problem(claims, "exp", EXPIRED, lambda at: moment - SKEW_SECONDS > at)
-        or _time_problem(claims, "nbf", NOT_YET_VALID, lambda at: moment + SKEW_SECONDS < at)
-        or _time_problem(claims, "iat", ISSUED_IN_FUTURE, lambda at: moment + SKEW_SECONDS < at)
+        _time_problem(claims, "exp", EXPIRED, lambda at: moment - skew > at)
+        or _time_problem(claims, "nbf", NOT_YET_VALID, lambda at: moment + skew < at)
+        or _time_problem(claims, "iat", ISSUED_IN_FUTURE, lambda at: moment + skew < at)
         or _audience_problem(claims, settings)
     )
     if answer is not None:
@@ -222,7 +242,7 @@ def _readable(token: str) -> Peeked:
     return seen
 
 
-def _matches(key: VerifyingKey, header: Mapping[str, object]) -> bool:
+def _matches(key: Candidate, header: Mapping[str, object]) -> bool:
     """A named key must be the one named; an unnamed token may be tried with any (since v13)."""
     named = header.get("kid")
     return key.alg == header.get("alg") and (named is None or key.kid == named)
