@@ -128,6 +128,7 @@ DAMAGE: dict[str, tuple[str, dict[str, object]]] = {
     "use for encryption": ("ES256", {"use": "enc"}),
     "use is null": ("ES256", {"use": None}),
     "key_ops for encryption": ("ES256", {"key_ops": ["encrypt"]}),
+    "key_ops for encryption too": ("ES256", {"key_ops": ["verify", "sign", "encrypt"]}),
     "key_ops empty": ("ES256", {"key_ops": []}),
     "key_ops twice": ("ES256", {"key_ops": ["verify", "verify"]}),
     "key_ops is text": ("ES256", {"key_ops": "sign verify"}),
@@ -209,7 +210,7 @@ def test_a_public_jwk_with_private_members_is_refused_and_says_what_to_do(
     assert "replace that key" in refused.value.hint
 
 
-@pytest.mark.parametrize("operations", [["sign"], ["encrypt"], []])
+@pytest.mark.parametrize("operations", [["sign"], ["encrypt"], [], ["verify", "wrapKey"]])
 def test_a_public_jwk_that_may_not_verify_is_refused(
     operations: list[str], keys: Mapping[str, SigningKey]
 ) -> None:

@@ -206,3 +206,15 @@ def test_rfc_7638_thumbprint_of_rsa() -> None:
 def test_rfc_8037_a3_thumbprint_of_ed25519() -> None:
     key = verifying_key_from_jwk(EXAMPLES["RFC 8037 A.5 (Ed25519)"].key)
     assert thumbprint(key) == "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k"
+
+
+def test_rfc_7520_43_an_algorithm_that_is_not_here_is_refused() -> None:
+    """ES512 with its P-521 key: neither the key nor, beside another key, the token is taken."""
+    header = "eyJhbGciOiJFUzUxMiIsImtpZCI6ImJpbGJvLmJhZ2dpbnNAaG9iYml0b24uZXhhbXBsZSJ9"
+    signature = (
+        "AE_R_YZCChjn4791jSQCrdPZCNYqHXCTZH0-JZGYNlaAjP2kqaluUIIUnC9qvbu9Plon7KRTzoNEuT4Va2cmL1eJAQy3"
+        "mtPBu_u_sDDyYjnAMDxXPn7XrT0lw-kvAD890jl8e2puQens_IEKBpHABlsbEPX6sFY8OcGDqoRuBomu9xQ2"
+    )
+    keys = KeySet([verifying_key_from_jwk(EXAMPLES["RFC 7515 A.3 (ES256)"].key)])
+    with pytest.raises(TokenRejected):
+        jws.verify(f"{header}.{FRODO_SEGMENT}.{signature}", keys, Accepting())

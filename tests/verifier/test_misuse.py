@@ -108,6 +108,28 @@ def test_a_short_secret_is_accepted_on_purpose() -> None:
     assert not made.health().ready
 
 
+# Published examples, put together here so that nobody copies them from this place.
+KNOWN = [
+    "-".join(
+        ["super", "secret", "jwt", "token", "with", "at", "least", "32", "characters", "long"]
+    ),
+    "-".join(["a", "string", "secret", "at", "least", "256", "bits", "long"]),
+    "really" * 4 + "verysafe",
+]
+KNOWN.append(f"your-{KNOWN[0]}")
+
+
+@pytest.mark.parametrize("secret", KNOWN, ids=range(len(KNOWN)))
+def test_a_secret_that_everybody_knows_is_refused_unless_on_purpose(secret: str) -> None:
+    def made(**more: Any) -> Verifier:
+        return Verifier.supabase("https://a.example", legacy_secret=secret, **more)
+
+    with pytest.raises(KeyturnError, match="anybody can sign") as refused:
+        made()
+    assert secret not in f"{refused.value}{refused.value.hint}"
+    assert not made(allow_known_secret=True).health().ready
+
+
 @pytest.mark.parametrize("jwks", [{}, {"keys": 1}, "x", b"\xff", {"keys": [{"kty": "EC"}]}])
 def test_static_keys_are_read_strictly(jwks: Any) -> None:
     with pytest.raises(KeyturnError):

@@ -88,5 +88,7 @@ def _check_purpose(jwk: Mapping[str, object], wanted: set[str]) -> None:
         raise InvalidKey('the JWK member "key_ops" is not a list of texts')
     if len(set(operations)) != len(operations):
         raise InvalidKey('the JWK member "key_ops" names an operation twice')
+    if not {_SIGN, _VERIFY}.issuperset(operations):
+        raise InvalidKey('the JWK member "key_ops" allows more than "sign" and "verify"')
     if not wanted & set(operations):
         raise InvalidKey(f'the JWK member "key_ops" does not allow {" or ".join(sorted(wanted))}')

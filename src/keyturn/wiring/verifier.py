@@ -76,6 +76,7 @@ class Verifier:
         algorithms: Collection[AlgorithmName],
         legacy_secret: Secret | str | bytes | None = None,
         allow_short_secret: bool = False,
+        allow_known_secret: bool = False,
         leeway: int = 0,
         require: Collection[str] = options.DEFAULT_REQUIRED,
         check_iat: bool = False,
@@ -103,7 +104,12 @@ class Verifier:
             require=require,
             check_iat=check_iat,
         )
-        local = options.legacy_keys(legacy_secret, algorithms, allow_short=allow_short_secret)
+        local = options.legacy_keys(
+            legacy_secret,
+            algorithms,
+            allow_short=allow_short_secret,
+            allow_known=allow_known_secret,
+        )
         if not local:
             options.refuse_shared_without_secret(algorithms)
         keys = remote_keys(
@@ -133,6 +139,7 @@ class Verifier:
         algorithms: Collection[AlgorithmName],
         legacy_secret: Secret | str | bytes | None = None,
         allow_short_secret: bool = False,
+        allow_known_secret: bool = False,
         leeway: int = 0,
         require: Collection[str] = options.DEFAULT_REQUIRED,
         check_iat: bool = False,
@@ -152,7 +159,12 @@ class Verifier:
             require=require,
             check_iat=check_iat,
         )
-        local = options.legacy_keys(legacy_secret, algorithms, allow_short=allow_short_secret)
+        local = options.legacy_keys(
+            legacy_secret,
+            algorithms,
+            allow_short=allow_short_secret,
+            allow_known=allow_known_secret,
+        )
         keys = StaticKeys(jwks, local)
         return cls(keys, policy, token_cache=token_cache, revoked=revoked, metrics=metrics)
 
@@ -164,6 +176,7 @@ class Verifier:
         audience: str | Collection[str] | AnyAudience = "authenticated",
         legacy_secret: Secret | str | bytes | None = None,
         allow_short_secret: bool = False,
+        allow_known_secret: bool = False,
         leeway: int = 0,
         require: Collection[str] = _SUPABASE_CLAIMS,
         check_iat: bool = False,
@@ -190,6 +203,7 @@ class Verifier:
             algorithms=algorithms,
             legacy_secret=legacy_secret,
             allow_short_secret=allow_short_secret,
+            allow_known_secret=allow_known_secret,
             leeway=leeway,
             require=require,
             check_iat=check_iat,

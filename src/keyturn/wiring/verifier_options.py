@@ -12,8 +12,10 @@ from typing import Final, Literal
 from urllib.parse import urlsplit
 
 from keyturn.errors import UsageError
+from keyturn.jose.errors import InvalidKey
 from keyturn.jose.keys import VerifyingKey, signing_key_from_secret
 from keyturn.secret import Secret
+from keyturn.verify.known_secrets import where_it_is_known_from
 from keyturn.verify.policy import Policy
 
 
@@ -71,7 +73,11 @@ def policy(
 
 
 def legacy_keys(
-    secret: Secret | str | bytes | None, algorithms: Collection[str], *, allow_short: bool
+    secret: Secret | str | bytes | None,
+    algorithms: Collection[str],
+    *,
+    allow_short: bool,
+    allow_known: bool,
 ) -> tuple[VerifyingKey, ...]:
     """Return the key of a shared JWT_SECRET, or none; raises ``UsageError`` or ``InvalidKey``."""
     if secret is None:
@@ -82,6 +88,12 @@ def legacy_keys(
             hint='Add "HS256" for as long as tokens signed with the secret are accepted.',
         )
     held = secret if isinstance(secret, Secret) else Secret(secret)
+    publisher = where_it_is_known_from(held)
+    if publisher is not None and not allow_known:
+        raise InvalidKey(
+            f"the legacy_secret is the example of {publisher}: anybody can sign tokens with it",
+            hint="Make a secret of your own; for local development write allow_known_secret=True.",
+        )
     return (signing_key_from_secret(held, kid=None, allow_short=allow_short).verifying_key(),)
 
 
