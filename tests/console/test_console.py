@@ -197,11 +197,13 @@ async def view() -> Overview:
     return VIEW
 
 
-async def ask(method: str, path: str) -> httpx.Response:
-    """Send one request to the application."""
-    transport = httpx.ASGITransport(app=ConsoleApp(view))
-    async with httpx.AsyncClient(transport=transport, base_url="http://console") as http:
-        return await http.request(method, path)
+async def ask(
+    method: str, path: str, headers: dict[str, str] | None = None, own: str = "127.0.0.1"
+) -> httpx.Response:
+    """Send one request to the application, whose machine is reached at ``own``."""
+    transport = httpx.ASGITransport(app=ConsoleApp(view, own))
+    async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:8000") as http:
+        return await http.request(method, path, headers=headers)
 
 
 async def test_the_page_is_served_with_a_strict_policy() -> None:
@@ -237,3 +239,31 @@ async def test_only_looking_is_possible(method: str, path: str, status: int) -> 
     assert answer.headers["x-content-type-options"] == "nosniff"
     if method == "HEAD":
         assert answer.content == b""
+
+
+@pytest.mark.parametrize(
+    ("own", "host", "client", "status"),
+    [
+        ("127.0.0.1", "127.0.0.1:8000", "127.0.0.1", 200),
+        ("127.0.0.1", "localhost:8000", "127.0.0.1", 200),
+        ("127.0.0.1", "[::1]:8000", "::1", 200),
+        ("192.168.7.5", "192.168.7.5:8000", "192.168.7.5", 200),
+        ("127.0.0.1", "evil.example", "127.0.0.1", 403),
+        ("127.0.0.1", "127.0.0.1.evil.example", "127.0.0.1", 403),
+        ("127.0.0.1", "localhost:8000", "192.168.7.9", 403),
+        ("127.0.0.1", "192.168.7.9", "192.168.7.9", 403),
+        ("192.168.7.5", "192.168.7.5:8000", "192.168.7.9", 403),
+        ("127.0.0.1", "127.0.0.1", "127.0.0.1, 192.168.7.9", 403),
+        ("127.0.0.1", "[", "127.0.0.1", 403),
+        ("127.0.0.1", "", "127.0.0.1", 403),
+    ],
+)
+async def test_only_this_machine_is_shown_anything(
+    own: str, host: str, client: str, status: int
+) -> None:
+    """Not another machine, and no name of another site that was pointed here."""
+    headers = {"host": host, "x-forwarded-for": client}
+    for path in ("/", "/console.css"):
+        answer = await ask("GET", path, headers, own)
+        assert answer.status_code == status
+        assert ("ssh -L" in answer.text) == (status == 403)

@@ -1,14 +1,18 @@
 """The console's ASGI application: one page, one stylesheet, GET only.
 
-The page has no script, loads nothing from elsewhere and says so in its policy.
+The page has no script, loads nothing from elsewhere and says so in its policy. It asks for no
+password, so it is shown on its own machine only, and only under a name of that machine: another
+site's name that points here (DNS rebinding) or a proxy's public one is refused.
 """
 
 from __future__ import annotations
 
+import ipaddress
 from collections.abc import Awaitable, Callable, MutableMapping
 from functools import cache
 from importlib import resources
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 
@@ -19,6 +23,10 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 Headers = list[tuple[bytes, bytes]]
 
+_LOCAL_ONLY: Final = (
+    b"The console is shown only on the machine that runs Keyturn, at the address it printed.\n"
+    b"From elsewhere, forward the port: ssh -L 8000:127.0.0.1:8000 HOST\n"
+)
 STYLESHEET: Final = "/console.css"
 _POLICY: Final = (
     "default-src 'none'; style-src 'self'; img-src 'self' data:; base-uri 'none'; "
@@ -34,10 +42,14 @@ _ALWAYS: Final[Headers] = [
 
 
 class ConsoleApp:
-    """Answers ``/`` with the overview that ``view`` gathers."""
+    """Answers ``/`` with the overview that ``view`` gathers.
 
-    def __init__(self, view: Callable[[], Awaitable[Overview]]) -> None:
+    ``host`` is the name or address at which this machine is reached.
+    """
+
+    def __init__(self, view: Callable[[], Awaitable[Overview]], host: str = "127.0.0.1") -> None:
         self._view = view
+        self._host = host
 
     async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
         """Serve one request (ASGI 3)."""
@@ -46,7 +58,10 @@ class ConsoleApp:
             return
         if scope["type"] != "http":
             return
-        status, kind, body = await self._answer(scope["method"], scope["path"])
+        if is_local(scope, self._host):
+            status, kind, body = await self._answer(scope["method"], scope["path"])
+        else:
+            status, kind, body = 403, "text/plain", _LOCAL_ONLY
         cache_control = b"public, max-age=300" if kind == "text/css" else b"no-store"
         headers = [
             *_ALWAYS,
@@ -68,6 +83,33 @@ class ConsoleApp:
         if path == "/":
             return 200, "text/html", render(await self._view()).encode()
         return 404, "text/plain", b"There is nothing here. The overview is at /.\n"
+
+
+def is_local(scope: MutableMapping[str, Any], host: str) -> bool:
+    """Tell whether the request comes from this machine, whose own name or address is ``host``.
+
+    Both ends count: who asks, and whom the request names. Behind the gateway ``x-forwarded-for``
+    is the one address that the gateway saw; nobody elsewhere can send from our own.
+    """
+    headers = dict(scope["headers"])
+    peer = scope.get("client") or ("",)
+    address = headers.get(b"x-forwarded-for", str(peer[0]).encode()).decode("latin-1")
+    try:
+        name = urlsplit("//" + headers.get(b"host", b"").decode("latin-1")).hostname
+    except ValueError:
+        return False
+    return _is_ours(address, host) and (name == "localhost" or _is_ours(name or "", host))
+
+
+def _is_ours(text: str, host: str) -> bool:
+    return text == host or _is_loopback(text)
+
+
+def _is_loopback(text: str) -> bool:
+    try:
+        return ipaddress.ip_address(text).is_loopback
+    except ValueError:
+        return False
 
 
 def render(view: Overview) -> str:

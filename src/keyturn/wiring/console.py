@@ -8,6 +8,7 @@ import socket
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from keyturn.adapters import system
 from keyturn.console.overview import Addresses, Overview, PartLine
@@ -70,9 +71,11 @@ class ConsolePortLost(KeyturnError):
 class ConsoleServer:
     """One uvicorn in this process; it leaves signals to the supervisor."""
 
-    def __init__(self, port: int, view: Callable[[], Awaitable[Overview]]) -> None:
+    def __init__(self, port: int, view: Callable[[], Awaitable[Overview]], *, api_url: str) -> None:
+        """``api_url`` is where this machine's gateway is reached."""
         self._port = port
         self._view = view
+        self._host = urlsplit(api_url).hostname or ""
         self._server: uvicorn.Server | None = None
         self._task: asyncio.Task[None] | None = None
 
@@ -91,7 +94,7 @@ class ConsoleServer:
                 yield
 
         config = uvicorn.Config(
-            ConsoleApp(self._view),
+            ConsoleApp(self._view, self._host),
             log_config=None,
             access_log=False,
             server_header=False,

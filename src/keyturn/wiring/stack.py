@@ -63,7 +63,7 @@ class LocalStack:
         self._gateway: Gateway | None = None
         self._gateway_stop = asyncio.Event()
         self._gateway_task: asyncio.Task[None] | None = None
-        self._console = ConsoleServer(plan.console_port, self._overview)
+        self._console = ConsoleServer(plan.console_port, self._overview, api_url=plan.api_url)
 
     @property
     def ring(self) -> RingWatcher | None:
