@@ -64,7 +64,7 @@ def kong_yml(anon: tuple[str, ...], service: tuple[str, ...], *, modern: bool) -
     routes = _ROUTES[:3] + ((_JWKS_ROUTE,) if modern else ()) + _ROUTES[3:]
     text = "\n".join([*lines, "services:", ""])
     for name, url, path, protected in routes:
-        if modern and name == "realtime-v1-rest":
+        if name == "realtime-v1-rest":  # a healthy folder of 2025 has this from a later release
             text += _TENANTS
         text += _route(name, url, path, protected, modern)
     return text

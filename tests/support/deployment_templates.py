@@ -213,7 +213,11 @@ def _realtime(era: str) -> ServiceTemplate:
         "APP_NAME": "realtime",
     }
     if era == "2023-kong":
-        return ServiceTemplate("", settings)
+        start = "Realtime.Release.seeds(Realtime.Repo)"
+        command = (
+            f"sh -c \"/app/bin/migrate && /app/bin/realtime eval '{start}' && /app/bin/server\""
+        )
+        return ServiceTemplate("", settings, entrypoint=command)
     settings["SEED_SELF_HOST"] = '"true"'
     modern = era.startswith("2026")
     if modern:

@@ -62,15 +62,18 @@ class ECKey:
             serialization.NoEncryption(),
         ).decode()
 
-    def jwk(self, *, private: bool) -> dict[str, Any]:
-        """Return the JWK in the shape that Supabase's own script writes."""
+    def jwk(self, *, private: bool, signs: bool = True) -> dict[str, Any]:
+        """Return the JWK in the shape that Supabase's own script writes.
+
+        ``signs`` says whether Auth may sign with it; a standby key verifies only.
+        """
         numbers = self.private.private_numbers()
         public = numbers.public_numbers
         made: dict[str, Any] = {
             "kty": "EC",
             "kid": self.kid,
             "use": "sig",
-            "key_ops": ["sign", "verify"] if private else ["verify"],
+            "key_ops": ["sign", "verify"] if private and signs else ["verify"],
             "alg": "ES256",
             "ext": True,
             "crv": "P-256",
@@ -90,6 +93,8 @@ class Keys:
 
     jwt_secret: str = field(repr=False)
     ec: ECKey
+    standby: ECKey
+    """Published, and signs nothing yet."""
     anon: str = field(repr=False)
     service_role: str = field(repr=False)
     anon_asymmetric: str = field(repr=False)
@@ -105,12 +110,14 @@ class Keys:
     @property
     def jwt_keys(self) -> str:
         """Return what Auth signs with."""
-        return compact([self.ec.jwk(private=True), self.oct])
+        standby = self.standby.jwk(private=True, signs=False)
+        return compact([self.ec.jwk(private=True), standby, self.oct])
 
     @property
     def jwt_jwks(self) -> str:
         """Return what the verifiers get."""
-        return compact({"keys": [self.ec.jwk(private=False), self.oct]})
+        standby = self.standby.jwk(private=False)
+        return compact({"keys": [self.ec.jwk(private=False), standby, self.oct]})
 
 
 def b64url(content: bytes) -> str:
@@ -146,7 +153,8 @@ def new_keys(now: datetime = NOW) -> Keys:
     key, secret = ECKey.generate(), base64.b64encode(secrets.token_bytes(30)).decode()
     anon, service = (api_claims(r, now - timedelta(days=1)) for r in ("anon", "service_role"))
     return Keys(
-        secret, key, hs256(anon, secret), hs256(service, secret), key.token(anon),
+        secret, key, ECKey.generate(), hs256(anon, secret), hs256(service, secret),
+        key.token(anon),
         key.token(service), opaque("sb_publishable_"), opaque("sb_secret_"),
     )  # fmt: skip
 
