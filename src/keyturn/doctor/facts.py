@@ -114,6 +114,11 @@ class Fetches:
     client: str
     """Address and user agent, shortened."""
     times: tuple[datetime, ...]
+    """In order; of a client with very many fetches every ``every``-th."""
+    count: int = 0
+    every: int = 1
+    failed: int = 0
+    """How many were answered with 400 or above."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,3 +139,5 @@ class LogFacts:
     apikey_only: Mapping[str, int] = field(default_factory=dict)
     """Path family → requests with a legacy ``apikey`` and no Authorization, where the log's format
     tells; the families are ``/rest/v1``, ``/auth/v1`` and ``/realtime/v1/api``."""
+    cut_short: str | None = None
+    """Why the log was not read to its end, in a sentence; None: it was."""
