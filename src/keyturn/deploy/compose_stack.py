@@ -25,6 +25,8 @@ OVERRIDE_NAMES: Final = (
     "docker-compose.override.yml",
     "docker-compose.override.yaml",
 )
+LEFT_BEHIND: Final = (".env.old", ".env.orig", ".env.save", ".env~")
+"""What editors and ``sed -i.old`` leave beside ``.env``; a name with ``bak`` counts too."""
 _TRUE: Final = ("1", "t", "T", "true", "True", "TRUE")
 
 
@@ -54,6 +56,7 @@ def stack(files: Files, ask: Ask) -> Stack:
     folder = ask.project_directory or (folder_of(ask.files[0]) if ask.files else "")
     found = Stack((), join("", folder), Variables(ask.environment))
     _read_env_files(found, files, ask)
+    found.notes += _left_behind(found.folder, files)
     found.files = ask.files or _named_in_environment(found) or _default(found, files)
     if ask.files == () and ask.project_directory is None:
         found.folder = folder_of(found.files[0])
@@ -77,6 +80,18 @@ def _read_env_files(found: Stack, files: Files, ask: Ask) -> None:
             raise Unreadable(Place(path, 1), "there is no such env file")
     if not named and not disabled and files.text(default) is None:
         found.notes.append(_without_env(found.folder, files))
+
+
+def _left_behind(folder: str, files: Files) -> list[Note]:
+    return [
+        Note(
+            "left_behind",
+            f"{join(folder, name)} is an old copy of .env, with the secrets of its time.",
+            Place(join(folder, name), 1),
+        )
+        for name in files.names(folder)
+        if name in LEFT_BEHIND or (name.startswith(".env.") and "bak" in name)
+    ]
 
 
 def _without_env(folder: str, files: Files) -> Note:
