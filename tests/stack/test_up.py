@@ -77,6 +77,10 @@ def test_status_follows_the_ring(stack: Stack) -> None:
     eventually(
         lambda: stack.json("status")["ring"]["version"] > version, within=3, what="it is seen"
     )
+    rows = [line.split() for line in stack.cli("status").stdout.splitlines()]
+    listed = [line.split() for line in stack.cli("keys", "list").stdout.splitlines()]
+    shown = rows[rows.index(["STATE", "KID", "TYPE"]) + 1 :]
+    assert [row[:2] for row in shown] == [row[:2] for row in listed[1:]]
 
 
 def test_the_console_is_at_the_root(stack: Stack) -> None:
@@ -84,6 +88,7 @@ def test_the_console_is_at_the_root(stack: Stack) -> None:
     page = httpx.get(f"{stack.url}/")
 
     assert page.status_code == 200
+    assert httpx.get(f"{stack.url}/", headers={"host": "evil.example"}).status_code == 403
     assert stack.keys_in_use()[0] in page.text
     assert stack.info["secret_key"] not in page.text
     assert httpx.get(f"{stack.url}/console.css").headers["content-type"].startswith("text/css")

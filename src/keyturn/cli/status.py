@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import sys
-from typing import Any
+from typing import Any, Final
 
 import click
 
 from keyturn.cli.output import EXIT_UNREACHABLE, emit, json_option, paint, reports_errors, table
+from keyturn.keyring.states import KeyState
 from keyturn.wiring.stack_control import StackStatus, status_of
+
+# As in `keys list`.
+_STATES: Final = tuple(KeyState)
 
 
 @click.command("status", short_help="Show the parts of a running stack.")
@@ -42,9 +46,12 @@ def _page(status: StackStatus) -> str:
         table(("PART", "STATE", "PID", "UP FOR", "RESTARTS", "LAST EXIT"), parts),
     ]
     if state.ring is not None:
-        known = sorted(state.ring["keys"], key=lambda key: bool(key["state"] != "in_use"))
-        keys = [[key["state"], key["kid"], key["alg"]] for key in known]
-        blocks.append(table(("KEY", "KID", "ALG"), keys))
+        known = sorted(state.ring["keys"], key=lambda key: _STATES.index(key["state"]))
+        keys = [
+            [key["state"], key["kid"], key["alg"] + (" legacy" if key["legacy"] else "")]
+            for key in known
+        ]
+        blocks.append(table(("STATE", "KID", "TYPE"), keys))
     return "\n\n".join(blocks)
 
 
