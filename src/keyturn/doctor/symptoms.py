@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from typing import Final
 
 from keyturn.doctor import (
@@ -71,10 +72,15 @@ def normal(text: str) -> str:
     return _BETWEEN.sub(" ", plain).strip()
 
 
+@cache
+def _forms(symptom: Symptom) -> tuple[str, ...]:
+    return tuple(normal(text) for text in (symptom.text, *symptom.also))
+
+
 def _hits(given: str) -> Iterator[tuple[int, Symptom]]:
     """Yield each symptom that ``given`` contains or is part of, with the length that agrees."""
     for symptom in SYMPTOMS:
-        agreed = max(_agreed(given, normal(text)) for text in (symptom.text, *symptom.also))
+        agreed = max(_agreed(given, form) for form in _forms(symptom))
         if agreed:
             yield agreed, symptom
 
@@ -103,5 +109,5 @@ def _likeness(words: set[str], symptom: Symptom) -> float:
     """Return the share of words in common, best over the symptom's forms; a code counts fully."""
     if words <= set(normal(symptom.by).split()):
         return 1.0
-    forms = (set(normal(text).split()) for text in (symptom.text, *symptom.also))
+    forms = (set(form.split()) for form in _forms(symptom))
     return max(len(words & form) / (len(words | form) or 1) for form in forms)

@@ -1,0 +1,35 @@
+"""Writes ``docs/errors``: one page per message that doctor can explain; a test compares them.
+
+``python -m keyturn.cli.error_pages docs/errors`` writes them anew and removes what is no message
+any more.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from keyturn.doctor.catalogue import RULES
+from keyturn.doctor.symptom_page import index, page
+from keyturn.doctor.symptoms import SYMPTOMS
+
+
+def pages() -> Mapping[str, str]:
+    """Return the name and the text of every page."""
+    return {"README.md": index(), **{f"{one.slug}.md": page(one, RULES) for one in SYMPTOMS}}
+
+
+def write(folder: Path) -> None:
+    """Write all pages into ``folder``."""
+    folder.mkdir(parents=True, exist_ok=True)
+    wanted = pages()
+    for path in folder.glob("*.md"):
+        if path.name not in wanted:
+            path.unlink()
+    for name, text in wanted.items():
+        (folder / name).write_text(text, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    write(Path(sys.argv[1]))
