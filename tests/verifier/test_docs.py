@@ -15,7 +15,8 @@ from keyturn import AlarmKind, CachePolicy, TokenRejected
 ROOT = Path(__file__).resolve().parents[2]
 GUIDE = (ROOT / "docs/how-to/verify-tokens.md").read_text()
 REFERENCE = (ROOT / "docs/reference/verifier.md").read_text()
-EXAMPLES = re.findall(r"```python\n(.*?)```", GUIDE, re.DOTALL)
+FRAMEWORKS = (ROOT / "docs/how-to/frameworks.md").read_text()
+EXAMPLES = re.findall(r"```python\n(.*?)```", GUIDE + FRAMEWORKS, re.DOTALL)
 NEEDS_MORE = re.compile("read_|invalidate")  # files that are not here, or a network
 
 
@@ -34,7 +35,14 @@ def test_every_example_type_checks(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
 @pytest.mark.parametrize("text", [text for text in EXAMPLES if not NEEDS_MORE.search(text)])
 def test_examples_run(text: str) -> None:
-    exec(compile(text, "example", "exec"), {})
+    exec(compile(text, "example", "exec"), {"__name__": "__main__"})
+
+
+def test_every_example_file_is_in_the_guide_and_every_link_leads_somewhere() -> None:
+    linked = re.findall(r"\]\((\.\./[^)#]+)\)", FRAMEWORKS)
+    assert [link for link in linked if not (ROOT / "docs/how-to" / link).exists()] == []
+    files = {path.name for path in (ROOT / "examples").glob("*_app.py")}
+    assert files == {Path(link).name for link in linked if link.endswith(".py")}
 
 
 def test_the_rules_of_the_cache_are_those_of_the_code() -> None:

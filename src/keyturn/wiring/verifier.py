@@ -92,9 +92,8 @@ class Verifier:
 
         Nothing is fetched before the first token or :meth:`prewarm`. ``url`` is https, or http
         when its host is in ``allow_http_hosts``. ``legacy_secret`` is a JWT_SECRET that still
-        signs tokens without a ``kid``; it needs ``"HS256"`` among the algorithms. ``last_good`` is
-        a file that the process may write, where the last good key set survives a restart.
-        Raises ``UsageError`` or ``InvalidKey`` for arguments that cannot be meant.
+        signs tokens without a ``kid``; it needs ``"HS256"``. ``last_good`` is a file where the
+        last good key set survives a restart. Raises ``UsageError`` or ``InvalidKey``.
         """
         policy = options.policy(
             issuer=issuer,
@@ -110,8 +109,7 @@ class Verifier:
             allow_short=allow_short_secret,
             allow_known=allow_known_secret,
         )
-        if not local:
-            options.refuse_shared_without_secret(algorithms)
+        options.refuse_shared_without_secret(algorithms, local)
         keys = remote_keys(
             url,
             cache or CachePolicy(),

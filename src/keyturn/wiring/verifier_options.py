@@ -97,9 +97,11 @@ def legacy_keys(
     return (signing_key_from_secret(held, kid=None, allow_short=allow_short).verifying_key(),)
 
 
-def refuse_shared_without_secret(algorithms: Collection[str]) -> None:
+def refuse_shared_without_secret(
+    algorithms: Collection[str], local: Collection[VerifyingKey]
+) -> None:
     """Raise ``UsageError`` when HS256 is accepted and no secret can ever come."""
-    if SHARED in algorithms:
+    if SHARED in algorithms and not local:
         raise UsageError(
             "HS256 is among the algorithms, but there is no legacy_secret",
             hint="Shared secrets are never taken from a JWKS endpoint; give it as legacy_secret.",
