@@ -13,31 +13,34 @@ class FolderSource:
         """``folder`` is where the compose files stand."""
         self.folder = folder
 
+    def _at(self, path: str) -> Path:
+        return self.folder / (Path(path).expanduser() if path.startswith("~") else path)
+
     def read(self, path: str) -> bytes | None:
         """Return the content of a regular file, None when it is not there or may not be read."""
-        target = self.folder / path
         try:
+            target = self._at(path)
             return target.read_bytes() if target.is_file() else None
-        except OSError:
+        except (OSError, ValueError, RuntimeError):
             return None
 
     def exists(self, path: str) -> bool:
         """Whether there is a file or folder of that name."""
         try:
-            return (self.folder / path).exists()
-        except OSError:
+            return (self._at(path)).exists()
+        except (OSError, ValueError, RuntimeError):
             return False
 
     def names(self, folder: str) -> tuple[str, ...]:
         """Return the names in ``folder``, sorted; empty when it is no folder or may not be read."""
         try:
-            return tuple(sorted(one.name for one in (self.folder / folder).iterdir()))
-        except (OSError, ValueError):
+            return tuple(sorted(one.name for one in (self._at(folder)).iterdir()))
+        except (OSError, ValueError, RuntimeError):
             return ()
 
     def mode(self, path: str) -> int | None:
         """Return the permission bits of the file, None when they cannot be read."""
         try:
-            return stat.S_IMODE((self.folder / path).stat().st_mode)
-        except OSError:
+            return stat.S_IMODE((self._at(path)).stat().st_mode)
+        except (OSError, ValueError, RuntimeError):
             return None

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from keyturn.deploy.compose_model import Loader
 from keyturn.deploy.compose_service import Services
 from keyturn.deploy.compose_stack import Stack, stack
 from keyturn.deploy.documents import Mounts
 from keyturn.deploy.files import Files
-from keyturn.deploy.inventory import Inventory, Layout, Service
-from keyturn.deploy.place import Place
+from keyturn.deploy.inventory import Inventory, Layout, Note
+from keyturn.deploy.names import speakable
 from keyturn.deploy.setting import CommentedOut
 from keyturn.deploy.source import Ask, Source
-from keyturn.deploy.variables import Variables
-from keyturn.deploy.yaml_tree import Tree
+from keyturn.deploy.yaml_tree import Entry, Scalar, Tree, items
 
 
 def read(source: Source, ask: Ask) -> Inventory:
@@ -22,32 +23,49 @@ def read(source: Source, ask: Ask) -> Inventory:
     """
     files = Files(source)
     chosen = stack(files, ask)
-    model = Loader(files, chosen.variables, chosen.folder).model(chosen.files)
-    services = Services(files, chosen.variables, Mounts(files, chosen.folder), chosen.folder)
-    listed = model.root.tree("services") or Tree({}, Place(chosen.files[0], 1))
-    found: dict[str, Service] = {
-        name: services.service(name, entry, model.keys[name])
-        for name, entry in listed.entries.items()
-    }
+    loader = Loader(files)
+    root = loader.model(chosen.files, chosen.folder, chosen.variables)
+    services = Services(files, chosen.variables, Mounts(files, root), loader.keys)
+    profiles = frozenset(ask.profiles) or chosen.profiles
+    found = dict(services.all(_running(root, profiles, services.notes)))
+    unset = {name: note for scope in loader.scopes for name, note in scope.notes().items()}
     return Inventory(
         layout=Layout.COMPOSE,
         files=tuple(files.seen),
         services=found,
-        variables={n: chosen.variables.variable(n) for n in _names(chosen.variables)},
-        duplicates=_duplicates(chosen.variables),
+        variables=chosen.variables.known(),
+        duplicates=chosen.variables.duplicates(),
         commented_variables=_commented(chosen),
-        notes=(*chosen.notes, *services.notes, *chosen.variables.notes()),
-        project=model.root.text("name") or chosen.variables.lookup("COMPOSE_PROJECT_NAME"),
+        notes=(*chosen.notes, *loader.notes, *services.notes, *unset.values()),
+        project=chosen.variables.lookup("COMPOSE_PROJECT_NAME") or root.text("name"),
     )
 
 
-def _names(variables: Variables) -> list[str]:
-    return list(variables.defined)
+def _running(
+    root: Tree, profiles: frozenset[str], notes: list[Note]
+) -> Iterator[tuple[str, Entry]]:
+    """Return the services that Compose would start; a note says which it would not."""
+    listed = root.tree("services")
+    for name, entry in listed.entries.items() if listed else ():
+        off = _off(entry, profiles)
+        if off is None:
+            yield name, entry
+        else:
+            notes.append(Note("not_reached", f"{name} is not started: {off}", entry.place))
 
 
-def _duplicates(variables: Variables) -> dict[str, tuple[Place, ...]]:
-    return {name: tuple(places) for name, places in variables.all_places.items() if len(places) > 1}
+def _off(entry: Entry, profiles: frozenset[str]) -> str | None:
+    body = entry.value
+    if not isinstance(body, Tree):
+        return None
+    own = {one.text for one in items(body.get("profiles")) if isinstance(one, Scalar)}
+    if own and "*" not in profiles and not own & profiles:
+        return "none of its profiles is switched on"
+    if "0" in (body.text("scale"), body.text("deploy", "replicas")):
+        return "it is scaled to zero"
+    return None
 
 
 def _commented(chosen: Stack) -> dict[str, CommentedOut]:
-    return {n: c for n, c in chosen.commented.items() if n not in chosen.variables.defined}
+    defined = chosen.variables.defined
+    return {n: one for n, one in chosen.commented.items() if n not in defined and speakable(n)}

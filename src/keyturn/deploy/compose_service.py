@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from keyturn.deploy import images
 from keyturn.deploy.compose_comments import commented
-from keyturn.deploy.compose_settings import secret, settings
+from keyturn.deploy.compose_settings import secret, settings, with_files
 from keyturn.deploy.documents import Mounts
 from keyturn.deploy.files import Files
 from keyturn.deploy.inventory import Note, Service
 from keyturn.deploy.opened import text
 from keyturn.deploy.place import Place
 from keyturn.deploy.redaction import HIDDEN, skeleton
-from keyturn.deploy.setting import CommentedOut, Origin, Setting, Variable
+from keyturn.deploy.setting import CommentedOut, Origin, Setting
 from keyturn.deploy.variables import Variables
 from keyturn.deploy.yaml_tree import Entry, Node, Scalar, Tree, items
 
@@ -22,49 +22,88 @@ from keyturn.deploy.yaml_tree import Entry, Node, Scalar, Tree, items
 class Services:
     """Turns services of the model into those of the inventory."""
 
-    def __init__(self, files: Files, variables: Variables, mounts: Mounts, folder: str) -> None:
+    def __init__(
+        self,
+        files: Files,
+        variables: Variables,
+        mounts: Mounts,
+        keys: Mapping[str, Sequence[Place]],
+    ) -> None:
+        """``keys``: for each service the places of its ``environment:`` lines."""
         self.files = files
         self.variables = variables
         self.mounts = mounts
-        self.folder = folder
+        self.keys = keys
         self.notes: list[Note] = []
 
-    def service(self, name: str, entry: Entry, keys: Sequence[Place]) -> Service:
-        """Return the service that stands at ``entry``; ``keys``: its ``environment:`` lines."""
+    def all(self, listed: Iterable[tuple[str, Entry]]) -> Iterator[tuple[str, Service]]:
+        """Return the services by name."""
+        for name, entry in listed:
+            yield name, self._service(name, entry)
+
+    def _service(self, name: str, entry: Entry) -> Service:
         body = entry.value if isinstance(entry.value, Tree) else Tree({}, entry.place)
         image = body.text("image")
         kind = images.kind_of(image) if image else None
         if kind is None:
-            what = f"its image {image}" if image else "a service without an image"
-            self.notes.append(
-                Note("unknown_service", f"{name}: Keyturn does not know {what}", entry.place)
-            )
-        found = settings(body, self.variables, self.folder, self.files.text, self.notes)
+            self.notes.append(_unknown(name, image, entry.place))
+        found = settings(body, self.variables, self.files.text, self.notes)
         return Service(
             name=name,
             kind=kind,
             image=image,
             version=images.version_of(image) if image else None,
             place=entry.place,
-            settings=found,
-            commented=self._commented(body, keys),
+            settings=with_files(kind, found, lambda target: self.mounts.content(body, target)),
+            commented=self._commented(name, body),
             documents=self.mounts.documents(kind, body, self.notes),
-            healthcheck=_line("healthcheck", body.get("healthcheck", "test")),
+            healthcheck=_healthcheck(body),
             command=_command(body),
         )
 
-    def _commented(self, body: Tree, keys: Sequence[Place]) -> dict[str, CommentedOut]:
+    def _commented(self, name: str, body: Tree) -> dict[str, CommentedOut]:
         found: dict[str, CommentedOut] = {}
-        for key in keys:
+        for key in self.keys.get(name, ()):
             whole = self.files.text(key.file)
             if whole is not None:
-                found = {**found, **commented(whole.splitlines(), key)}
-        set_here = body.tree("environment")
-        return {n: one for n, one in found.items() if not (set_here and n in set_here.entries)}
+                found |= commented(whole.splitlines(), key)
+        own = body.tree("environment")
+        inside = _inside_texts(own)
+        return {
+            n: one
+            for n, one in found.items()
+            if not (own and n in own.entries) and (one.place.file, one.place.line) not in inside
+        }
+
+
+def _inside_texts(own: Tree | None) -> frozenset[tuple[str, int]]:
+    """Return the lines that belong to a text of several lines: a ``#`` there is no comment."""
+    values = [entry.value for entry in own.entries.values()] if own else []
+    return frozenset(
+        (one.place.file, one.place.line + more)
+        for one in values
+        if isinstance(one, Scalar)
+        for more in range(1, one.more_lines + 1)
+    )
+
+
+def _unknown(name: str, image: str | None, place: Place) -> Note:
+    what = f"the image {image}" if image else "a service without an image"
+    return Note("unknown_service", f"{name}: Keyturn does not know {what}", place)
+
+
+def _healthcheck(body: Tree) -> Setting | None:
+    test = body.get("healthcheck", "test")
+    if body.text("healthcheck", "disable") == "true":
+        return None
+    first = next(iter(items(test)), None)
+    if isinstance(first, Scalar) and first.text == "NONE":
+        return None
+    return line("healthcheck", test)
 
 
 def _command(body: Tree) -> Setting | None:
-    parts = [line for key in ("entrypoint", "command") if (line := _line("command", body.get(key)))]
+    parts = [one for key in ("entrypoint", "command") if (one := line("command", body.get(key)))]
     if len(parts) < 2:
         return parts[0] if parts else None
     first, second = parts
@@ -78,12 +117,12 @@ def _command(body: Tree) -> Setting | None:
     )
 
 
-def _line(name: str, node: Node | None) -> Setting | None:
+def line(name: str, node: Node | None) -> Setting | None:
     """Return a command, or a healthcheck's test, as one line of text."""
     parts = [item for item in items(node) if isinstance(item, Scalar)]
     if node is None or not parts:
         return None
-    variables: tuple[Variable, ...] = tuple(v for part in parts for v in part.variables)
+    variables = tuple(v for part in parts for v in part.variables)
     template = " ".join(part.template or part.text for part in parts) if variables else None
     return Setting(
         name,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from keyturn.deploy.files import Files
@@ -15,55 +15,88 @@ from keyturn.deploy.source import decoded, join
 from keyturn.deploy.yaml_tree import Node, Scalar, Tree, items
 
 MAX_DOCUMENT: Final = 512 * 1024
+_KEY_FILE: Final = r"jwks?|jwt|secret|keys?\.|\.pem$|\.env$"
 _WANTED: Final[dict[Kind, re.Pattern[str]]] = {
     Kind.KONG: re.compile(r"\.(ya?ml|sh|lua|template|tmpl|j2)$"),
     Kind.ENVOY: re.compile(r"\.(ya?ml|json|sh|lua|template|tmpl|j2)$"),
     Kind.FUNCTIONS: re.compile(r"(^|/)main/(index\.(ts|js)|deno\.jsonc?|import_map\.json)$"),
     Kind.DATABASE: re.compile(r"jwt[^/]*\.sql$"),
-    Kind.REST: re.compile(r"\.(conf|config|json|jwks|jwk)$|jwks?|secret"),
-    Kind.AUTH: re.compile(r"\.(env|json)$|jwks?|secret"),
-    Kind.STORAGE: re.compile(r"jwks?|secret"),
-    Kind.REALTIME: re.compile(r"jwks?|secret"),
+    Kind.REST: re.compile(rf"\.(conf|config)$|{_KEY_FILE}"),
+    Kind.AUTH: re.compile(_KEY_FILE),
+    Kind.STORAGE: re.compile(_KEY_FILE),
+    Kind.REALTIME: re.compile(_KEY_FILE),
+    Kind.STUDIO: re.compile(_KEY_FILE),
 }
 """Which targets are looked at, by what the service is."""
 
 
 @dataclass(frozen=True, slots=True)
 class Mount:
-    """One file or folder of the host that a container sees."""
+    """One file or folder that a container sees."""
 
     source: str
     target: str
     place: Place
+    content: str | None = field(default=None, repr=False)
+    """What stands in the compose file itself, where it does."""
 
 
-def mounts(body: Tree, folder: str) -> Iterator[Mount]:
-    """Return the bind mounts of a service; named volumes are none."""
+def mounts(body: Tree, root: Tree) -> Iterator[Mount]:
+    """Return the bind mounts of a service and what its ``configs`` and ``secrets`` bring.
+
+    Named volumes are none: what stands in them cannot be read.
+    """
     for item in items(body.get("volumes")):
-        source, target = _ends(item)
-        if source and target and source[0] in "./~":
-            yield Mount(join(folder, source), target, item.place)
+        mount = _bind(item)
+        if mount is not None and mount.source[:1] in (".", "/", "~"):
+            yield Mount(join("", mount.source), mount.target, mount.place, mount.content)
+    for key, home in (("configs", "/"), ("secrets", "/run/secrets/")):
+        for item in items(body.get(key)):
+            mount = _resource(item, root.tree(key), home)
+            if mount is not None:
+                yield mount
 
 
-def _ends(item: Node) -> tuple[str | None, str | None]:
+def _bind(item: Node) -> Mount | None:
     if isinstance(item, Tree):
-        return (
-            (item.text("source"), item.text("target"))
-            if item.text("type") in ("bind", None)
-            else (None, None)
-        )
+        source, target = item.text("source"), item.text("target")
+        if item.text("type") not in ("bind", None) or not source or not target:
+            return None
+        return Mount(source, target, item.place, _content(item))
     if not isinstance(item, Scalar):
-        return None, None
+        return None
     parts = item.text.split(":")
-    return (parts[0], parts[1]) if len(parts) > 1 else (None, None)
+    return Mount(parts[0], parts[1], item.place) if len(parts) > 1 else None
+
+
+def _content(item: Tree) -> str | None:
+    """Return the ``content`` that Coolify and Compose's own ``configs`` allow beside a path."""
+    return item.text("content")
+
+
+def _resource(item: Node, defined: Tree | None, home: str) -> Mount | None:
+    name = item.text("source") if isinstance(item, Tree) else getattr(item, "text", None)
+    found = defined.tree(name) if defined is not None and name else None
+    if found is None or name is None:
+        return None
+    target = (item.text("target") if isinstance(item, Tree) else None) or name
+    target = target if target.startswith("/") else posixpath.join(home, target)
+    file = found.text("file")
+    if file is not None:
+        return Mount(join("", file), target, item.place)
+    given = found.get("content") or found.get("environment")
+    if not isinstance(given, Scalar):
+        return None
+    return Mount(given.place.file, target, given.place, given.text)
 
 
 class Mounts:
-    """Looks at what a service mounts."""
+    """Looks at what services mount."""
 
-    def __init__(self, files: Files, folder: str) -> None:
+    def __init__(self, files: Files, root: Tree) -> None:
+        """``root`` is the merged model, where ``configs`` and ``secrets`` are defined."""
         self.files = files
-        self.folder = folder
+        self.root = root
 
     def documents(self, kind: Kind | None, body: Tree, notes: list[Note]) -> tuple[Document, ...]:
         """Return the documents of one service, in the order of its mounts."""
@@ -71,7 +104,7 @@ class Mounts:
         if wanted is None:
             return ()
         found: list[Document] = []
-        for mount in mounts(body, self.folder):
+        for mount in mounts(body, self.root):
             found += self._of_mount(mount, wanted)
         notes += [
             Note("missing_file", f"{one.path}: {one.problem}", one.place)
@@ -80,8 +113,13 @@ class Mounts:
         ]
         return tuple(found)
 
+    def content(self, body: Tree, target: str) -> Document | None:
+        """Return what the service sees at ``target``, whatever kind of file it is."""
+        mount = next((one for one in mounts(body, self.root) if one.target == target), None)
+        return None if mount is None else self._document(mount)
+
     def _of_mount(self, mount: Mount, wanted: re.Pattern[str]) -> Iterator[Document]:
-        names = self.files.names(mount.source)
+        names = () if mount.content is not None else self.files.names(mount.source)
         if not names:
             if wanted.search(mount.target) or wanted.search(mount.source):
                 yield self._document(mount)
@@ -97,8 +135,9 @@ class Mounts:
             yield from (f"main/{name}" for name in self.files.names(join(folder, "main")))
 
     def _document(self, mount: Mount) -> Document:
-        content = self.files.content(mount.source)
-        problem = None
+        problem, content = None, self.files.content(mount.source) if mount.source else None
+        if mount.content is not None and (content is None or mount.source == mount.place.file):
+            return Document(mount.source, mount.target, mount.content, mount.place)
         if content is None:
             problem = "the file is mounted and not there"
         elif len(content) > MAX_DOCUMENT:

@@ -165,20 +165,17 @@ class _Parser:
 
 
 def _is_name(character: str) -> bool:
-    return (character.isascii() and character.isalnum()) or unicodedata.category(character)[
-        0
-    ] in "LN"
+    return unicodedata.category(character)[0] in "LN"
 
 
 def _unescaped(match: re.Match[str]) -> str:
     escape = match.group()[1:]
     if not escape.startswith("0"):
         return _ESCAPED.get(escape, match.group())
+    # Three octal digits up to 0377 are a character; otherwise only the zero is lost.
     digits = escape[1:]
-    if len(digits) != 3 or not all(digit in "01234567" for digit in digits):
-        return match.group()
-    number = int(digits, 8)
-    return chr(number) if number < 256 else match.group()
+    octal = len(digits) == 3 and all(digit in "01234567" for digit in digits)
+    return chr(int(digits, 8)) if octal and int(digits, 8) < 256 else f"\\{digits}"
 
 
 def parse(file: str, text: str, outer: Lookup) -> tuple[Definition, ...]:

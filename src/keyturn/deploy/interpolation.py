@@ -11,6 +11,8 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from keyturn.deploy.names import speakable
+
 Lookup = Callable[[str], str | None]
 """From a variable's name to its value; None: it is not set."""
 
@@ -19,7 +21,7 @@ _DOLLAR = re.compile(
     r"|\{(?:(?P<braced>[_a-z][_a-z0-9]*(?::?[-+?].*)?)\}|(?P<invalid>)))",
     re.IGNORECASE,
 )
-_NAMED = re.compile(r"\$\$|\$\{?([_a-z][_a-z0-9]*)", re.IGNORECASE)
+_NAMED = re.compile(r"\$\$|\$(\{?)([_a-z][_a-z0-9]*)", re.IGNORECASE)
 _OPERATORS = (":?", "?", ":-", "-", ":+", "+")
 
 
@@ -33,11 +35,12 @@ class Substituted:
 
     text: str = field(repr=False)
     names: tuple[str, ...] = ()
-    """Every variable that the text names, in order, without repetition."""
+    """Every variable that the text names (as :func:`names` gives them)."""
     defaulted: bool = False
     """Whether some part came from the default of an interpolation."""
-    unset: tuple[str, ...] = ()
-    """Variables that were needed, not set and without a default: Compose warns."""
+    unset: tuple[str, ...] = field(default=(), repr=False)
+    """Variables that were needed, not set and without a default: Compose warns. Such a name can
+    be a piece of a secret in which a ``$`` stands; see :func:`keyturn.deploy.names.speakable`."""
 
 
 @dataclass(slots=True)
@@ -89,7 +92,8 @@ class _Substitution:
             case "?":
                 self.expand(argument)
                 if not present:
-                    raise InvalidTemplate(f"the variable {name} is required and has no value")
+                    shown = name if speakable(name) else "that stands here"
+                    raise InvalidTemplate(f"the variable {shown} is required and has no value")
                 return value or ""
             case "+":
                 return self.expand(argument) if present else value or ""
@@ -137,6 +141,9 @@ def substitute(template: str, lookup: Lookup) -> Substituted:
 
 
 def names(template: str) -> tuple[str, ...]:
-    """Return the variables that a text names, those within defaults included."""
-    found = (match[1] for match in _NAMED.finditer(template))
-    return tuple(dict.fromkeys(name for name in found if name))
+    """Return the variables that a text names, those within defaults included.
+
+    A name that can be a piece of a secret (``pa$Xy7word``) is left out.
+    """
+    found = (match for match in _NAMED.finditer(template) if match[2])
+    return tuple(dict.fromkeys(m[2] for m in found if speakable(m[2], braced=bool(m[1]))))

@@ -97,6 +97,10 @@ class Service:
         found = self.settings.get(name)
         return found if found is not None and found.value is not None else None
 
+    def document(self, target: str) -> Document | None:
+        """Return the document that the container sees at the path ``target``."""
+        return next((one for one in self.documents if one.target == target), None)
+
     def value(self, name: str) -> Secret | None:
         """Return the value of ``name``, None when the container does not get it."""
         found = self.get(name)

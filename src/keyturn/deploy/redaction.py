@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from typing import Final
 
+from keyturn.deploy.names import speakable
+
 _HARMLESS: Final = re.compile(r"(?:[\[\]{}\":,\s]|default|keys)*|-?\d{1,5}|true|false|public")
 _SECRET_NAME: Final = re.compile(
     r"(?i)secret|key|token|pass|pwd|jwks|jwt|credential|auth|dsn|ur[il]"
@@ -13,6 +15,8 @@ _INTERPOLATION: Final = re.compile(r"\$\$|\$[_a-zA-Z][_a-zA-Z0-9]*|\$\{[_a-zA-Z]
 _OPERATOR: Final = re.compile(r":?[-+?]")
 _LONG: Final = re.compile(r"[A-Za-z0-9+/_=.-]{16,}")
 _USER: Final = re.compile(r"(://)[^\s/@]*(@?)")
+_WHOLE: Final = re.compile(r"\$[_a-zA-Z][_a-zA-Z0-9]*|\$\{[^{}]*(?:\{[^{}]*\}[^{}]*)*\}")
+_WORDS: Final = re.compile(r"(?i)(?:\b(?:authorization: )?bearer |\bapikey: )$")
 HIDDEN: Final = "…"
 
 
@@ -27,11 +31,19 @@ def shown(name: str, template: str) -> str:
     at = depth = 0
     for match in _INTERPOLATION.finditer(template):
         parts.append(_literal(template[at : match.start()], sensitive, depth))
-        parts.append(match.group())
+        parts.append(_named(match.group()))
         depth += match.group().startswith("${") - (match.group() == "}" and depth > 0)
         at = match.end()
     parts.append(_literal(template[at:], sensitive, depth))
     return "".join(parts)
+
+
+def _named(text: str) -> str:
+    """Return a variable's name as it stands, unless it can be a piece of a secret."""
+    loose = text.startswith("$") and not text.startswith(("$$", "${"))
+    if loose and not speakable(text[1:], braced=False):
+        return f"${HIDDEN}"
+    return f"${{{HIDDEN}" if text.startswith("${") and not speakable(text[2:]) else text
 
 
 def _literal(text: str, sensitive: bool, depth: int) -> str:
@@ -54,7 +66,3 @@ def skeleton(template: str) -> str:
         parts.append(shown("command", match.group()))
         at = match.end()
     return "".join(parts) + (HIDDEN if at < len(template) else "")
-
-
-_WHOLE: Final = re.compile(r"\$[_a-zA-Z][_a-zA-Z0-9]*|\$\{[^{}]*(?:\{[^{}]*\}[^{}]*)*\}")
-_WORDS: Final = re.compile(r"(?i)(?:\b(?:authorization: )?bearer |\bapikey: )$")

@@ -26,6 +26,8 @@ class Origin(StrEnum):
     """From a file named under the service's ``env_file:``."""
     DEFAULT = "default"
     """From the ``:-`` part of an interpolation."""
+    FILE = "file"
+    """From the file that a ``*_FILE`` setting names."""
     KUBERNETES = "kubernetes"
     """From a Secret or ConfigMap."""
 

@@ -10,6 +10,7 @@ from keyturn.deploy import yaml_tree
 from keyturn.deploy.dotenv import Definition
 from keyturn.deploy.interpolation import InvalidTemplate, Substituted, substitute
 from keyturn.deploy.inventory import Note
+from keyturn.deploy.names import speakable
 from keyturn.deploy.place import Place, Unreadable
 from keyturn.deploy.setting import Origin, Variable
 from keyturn.secret import Secret
@@ -22,14 +23,18 @@ class Variables:
     process: Mapping[str, str] = field(repr=False)
     defined: dict[str, Definition] = field(default_factory=dict)
     all_places: defaultdict[str, list[Place]] = field(default_factory=lambda: defaultdict(list))
-    unset: dict[str, Place] = field(default_factory=dict)
+    unset: dict[str, Place] = field(default_factory=dict, repr=False)
     """Variables that were needed and are not set, with the first place that needs them."""
+    asked: dict[str, None] = field(default_factory=dict)
+    """Variables that the compose files name."""
 
     def add(self, definitions: Iterable[Definition]) -> None:
         """Take what one env file defines."""
         for one in definitions:
             self.defined[one.name] = one
             self.all_places[one.name].append(one.place)
+            for name in one.found.unset if one.found else ():
+                self.unset.setdefault(name, one.place)
 
     def lookup(self, name: str) -> str | None:
         """Return the value of ``name``, None when it is not set."""
@@ -61,27 +66,40 @@ class Variables:
             raise Unreadable(scalar.place, str(error)) from None
         for name in found.unset:
             self.unset.setdefault(name, scalar.place)
+        self.asked |= dict.fromkeys(found.names)
         named = tuple(self.variable(name) for name in found.names)
-        template = scalar.text if named else None
         return replace(
             scalar,
             text=found.text,
-            template=template,
+            template=scalar.text,
             variables=named,
             origin=_origin(found, named),
-            plain=scalar.plain and template is None,
+            plain=False,
         )
 
     def tree(self, node: yaml_tree.Node) -> yaml_tree.Node:
         """Return the whole tree with its variables replaced."""
         return _Resolution(self).node(node)
 
-    def notes(self) -> tuple[Note, ...]:
-        """Return Compose's warnings about variables that are not set."""
-        return tuple(
-            Note("unset_variable", f"{name} is not set; Compose takes it as empty", place)
-            for name, place in self.unset.items()
+    def notes(self) -> dict[str, Note]:
+        """Return Compose's warnings about variables that are not set, by variable."""
+        return {name: _unset(name, place) for name, place in self.unset.items()}
+
+    def known(self) -> dict[str, Variable]:
+        """Return what the files define, and what the process gives of what is asked for."""
+        names = dict.fromkeys(self.defined) | dict.fromkeys(
+            name for name in self.asked if name in self.process
         )
+        return {name: self.variable(name) for name in names if speakable(name)}
+
+    def duplicates(self) -> dict[str, tuple[Place, ...]]:
+        """Return what is defined more than once in one file, with all places."""
+        found: dict[str, tuple[Place, ...]] = {}
+        for name, places in self.all_places.items():
+            same = [one for one in places if one.file == places[-1].file]
+            if len(same) > 1 and speakable(name):
+                found[name] = tuple(same)
+        return found
 
 
 class _Resolution:
@@ -105,9 +123,12 @@ class _Resolution:
                 return replace(node, items=tuple(self.node(item) for item in node.items))
             case yaml_tree.Tree():
                 entries = {
-                    name: yaml_tree.Entry(self.node(entry.value), entry.place)
+                    name: entry
+                    if name == "content" and "target" in node.entries
+                    else yaml_tree.Entry(self.node(entry.value), entry.place)
                     for name, entry in node.entries.items()
                 }
+                # Coolify writes the `content` of a mount to a file before Compose sees the rest.
                 return replace(node, entries=entries)
 
 
@@ -119,3 +140,14 @@ def _origin(found: Substituted, named: tuple[Variable, ...]) -> Origin:
     if first is not None:
         return first.origin
     return Origin.DEFAULT if found.defaulted else Origin.DOT_ENV
+
+
+def _unset(name: str, place: Place) -> Note:
+    if speakable(name, braced=False):
+        return Note("unset_variable", f"{name} is not set; Compose takes it as empty", place)
+    return Note(
+        "unset_variable",
+        "a $ here starts the name of a variable that is not set, so Compose cuts that part out;"
+        " a $ that belongs to the value is written $$ (in an env file also '…')",
+        place,
+    )

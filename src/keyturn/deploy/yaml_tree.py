@@ -36,7 +36,8 @@ class Scalar:
     """The text before interpolation, where there was something to interpolate."""
     variables: tuple[Variable, ...] = ()
     origin: Origin = Origin.LITERAL
-    lines: int = 1
+    more_lines: int = 0
+    """How many lines after the first belong to it."""
 
     @property
     def is_null(self) -> bool:
@@ -138,7 +139,9 @@ class _Builder:
         place = self.place(event)
         if isinstance(event, yaml.ScalarEvent):
             plain = event.style in (None, "") and event.tag != "tag:yaml.org,2002:str"
-            return Scalar(event.value, place, plain, _mark(event.tag))
+            return Scalar(
+                event.value, place, plain, _mark(event.tag), more_lines=_more_lines(event)
+            )
         if isinstance(event, yaml.SequenceStartEvent):
             return Sequence(tuple(self._items(depth)), place, _mark(event.tag))
         return self._tree(place, _mark(getattr(event, "tag", None)), depth)
@@ -175,6 +178,13 @@ class _Builder:
                 for name, entry in part.entries.items():
                     entries.setdefault(name, entry)
         return entries
+
+
+def _more_lines(event: yaml.ScalarEvent) -> int:
+    if event.start_mark is None or event.end_mark is None:
+        return 0
+    # The end of a block scalar is the start of the line after it.
+    return max(0, event.end_mark.line - event.start_mark.line - (event.style in ("|", ">")))
 
 
 def _mark(tag: str | None) -> str | None:

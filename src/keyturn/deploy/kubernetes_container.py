@@ -1,0 +1,224 @@
+"""One container of a workload as a service of the inventory."""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from collections.abc import Iterator
+from typing import Final
+
+from keyturn.deploy import images
+from keyturn.deploy.inventory import Document, Note, Service
+from keyturn.deploy.kubernetes_objects import Holder, Objects, Workload
+from keyturn.deploy.names import speakable
+from keyturn.deploy.opened import text
+from keyturn.deploy.place import Place, Unreadable
+from keyturn.deploy.redaction import HIDDEN
+from keyturn.deploy.setting import Origin, Setting, Variable
+from keyturn.deploy.yaml_tree import Node, Scalar, Tree, items
+from keyturn.secret import Secret
+
+_REFERENCE: Final = re.compile(r"\$\$|\$\(([A-Za-z_][A-Za-z0-9_.-]*)\)")
+_REFS: Final = (("secretKeyRef", "Secret"), ("configMapKeyRef", "ConfigMap"))
+_FROM: Final = (("secretRef", "Secret"), ("configMapRef", "ConfigMap"))
+
+
+class Containers:
+    """Resolves containers against the Secrets and ConfigMaps of the same export."""
+
+    def __init__(self, objects: Objects) -> None:
+        self.objects = objects
+        self.notes: list[Note] = []
+        self.variables: dict[str, Variable] = {}
+        """Every value that was drawn on, as ``Secret/name/key``."""
+
+    def service(self, name: str, workload: Workload, container: Tree) -> Service:
+        """Return the container as a service."""
+        image = container.text("image")
+        settings = self._settings(workload, container)
+        return Service(
+            name=name,
+            kind=images.kind_of(image) if image else None,
+            image=image,
+            version=images.version_of(image) if image else None,
+            place=container.place,
+            settings=settings,
+            documents=tuple(self._documents(workload, container)),
+            healthcheck=_probe(container, settings),
+            command=_command(container, settings),
+        )
+
+    def _settings(self, workload: Workload, container: Tree) -> dict[str, Setting]:
+        found: dict[str, Setting] = {}
+        for node in items(container.get("envFrom")):
+            if isinstance(node, Tree):
+                found.update(self._all_of(workload, node))
+        for node in items(container.get("env")):
+            name = node.text("name") if isinstance(node, Tree) else None
+            if not isinstance(node, Tree) or name is None:
+                raise Unreadable(node.place, "a member of env needs a name")
+            if speakable(name):
+                found[name] = self._one(workload, name, node, found)
+        return found
+
+    def _all_of(self, workload: Workload, node: Tree) -> Iterator[tuple[str, Setting]]:
+        prefix = node.text("prefix") or ""
+        for key, kind in _FROM:
+            reference = node.tree(key)
+            if reference is None:
+                continue
+            holder = self._holder(workload, kind, reference)
+            for name, value in (holder.values if holder else {}).items():
+                variable = self._variable(kind, reference.text("name") or "", name, holder)
+                if speakable(prefix + name):
+                    secret = Secret(value.content)
+                    yield (
+                        prefix + name,
+                        Setting(prefix + name, secret, value.place, None, Origin.KUBERNETES,
+                                (variable,)),
+                    )  # fmt: skip
+
+    def _one(
+        self, workload: Workload, name: str, node: Tree, earlier: dict[str, Setting]
+    ) -> Setting:
+        source = node.tree("valueFrom")
+        for key, kind in _REFS:
+            reference = source.tree(key) if source else None
+            if reference is not None:
+                return self._referred(workload, name, kind, reference, node.place)
+        if source is not None:
+            return Setting(name, None, node.place, None, Origin.KUBERNETES)
+        written = node.get("value")
+        if written is not None and not isinstance(written, Scalar):
+            raise Unreadable(written.place, f"the value of {name} must be a text")
+        return _literal(name, written, node.place, earlier)
+
+    def _referred(
+        self, workload: Workload, name: str, kind: str, reference: Tree, place: Place
+    ) -> Setting:
+        holder = self._holder(workload, kind, reference)
+        key = reference.text("key") or ""
+        variable = self._variable(kind, reference.text("name") or "", key, holder)
+        optional = reference.text("optional") == "true"
+        if holder is not None and variable.value is None and not optional:
+            message = f"{kind} {holder.name} has no key {key}, which {name} asks for"
+            self.notes.append(Note("missing_object", message, reference.place))
+        return Setting(name, variable.value, place, None, Origin.KUBERNETES, (variable,))
+
+    def _holder(self, workload: Workload, kind: str, reference: Tree) -> Holder | None:
+        name = reference.text("name") or ""
+        holder = self.objects.holder(kind, workload.namespace, name)
+        if holder is None and reference.text("optional") != "true":
+            sealed = (workload.namespace, name) in self.objects.sealed
+            why = "is sealed, its values are elsewhere" if sealed else "is not in the export"
+            note = Note("missing_object", f"{kind} {name} {why}", reference.place)
+            if all(one.message != note.message for one in self.notes):
+                self.notes.append(note)
+        return holder
+
+    def _variable(self, kind: str, holder_name: str, key: str, holder: Holder | None) -> Variable:
+        name = f"{kind}/{holder_name}/{key}"
+        value = holder.values.get(key) if holder else None
+        made = Variable(
+            name,
+            Secret(value.content) if value else None,
+            Origin.KUBERNETES,
+            value.place if value else None,
+        )
+        self.variables[name] = made
+        return made
+
+    def _documents(self, workload: Workload, container: Tree) -> Iterator[Document]:
+        volumes = {
+            one.text("name"): one
+            for one in items(workload.pod.get("volumes"))
+            if isinstance(one, Tree)
+        }
+        for mount in items(container.get("volumeMounts")):
+            volume = volumes.get(mount.text("name")) if isinstance(mount, Tree) else None
+            if isinstance(mount, Tree) and volume is not None:
+                yield from self._mounted(workload, mount, volume)
+
+    def _mounted(self, workload: Workload, mount: Tree, volume: Tree) -> Iterator[Document]:
+        home, only = mount.text("mountPath") or "/", mount.text("subPath")
+        for member, name_key, kind in (
+            ("secret", "secretName", "Secret"),
+            ("configMap", "name", "ConfigMap"),
+        ):
+            source = volume.tree(member)
+            name = source.text(name_key) if source else None
+            holder = self.objects.holder(kind, workload.namespace, name) if name else None
+            for path, key in _paths(source, holder):
+                if holder is None or key not in holder.values or (only and path != only):
+                    continue
+                value = holder.values[key]
+                target = home if only else posixpath.join(home, path)
+                content = value.content.decode("utf-8", "surrogateescape")
+                yield Document(value.place.file, target, content, mount.place)
+
+
+def _paths(source: Tree | None, holder: Holder | None) -> list[tuple[str, str]]:
+    if source is None or holder is None:
+        return []
+    chosen = [one for one in items(source.get("items")) if isinstance(one, Tree)]
+    if not chosen:
+        return [(key, key) for key in holder.values]
+    return [(one.text("path") or "", one.text("key") or "") for one in chosen]
+
+
+def _literal(
+    name: str, written: Scalar | None, place: Place, earlier: dict[str, Setting]
+) -> Setting:
+    """Return a written value; ``$(NAME)`` stands for a variable that was defined before it."""
+    raw = written.text if written is not None and not written.is_null else ""
+    named = [m[1] for m in _REFERENCE.finditer(raw) if m[1] in earlier]
+    variables = tuple(
+        Variable(one, earlier[one].value, earlier[one].origin, earlier[one].place) for one in named
+    )
+    template = HIDDEN.join(f"$({one})" for one in named) if named else None
+    value = Secret(_expanded(raw, earlier).encode("utf-8", "surrogateescape"))
+    origin = variables[0].origin if variables else Origin.LITERAL
+    return Setting(name, value, place, template, origin, variables)
+
+
+def _expanded(raw: str, earlier: dict[str, Setting]) -> str:
+    def one(match: re.Match[str]) -> str:
+        if match.group() == "$$":
+            return "$"
+        return text(earlier.get(match[1])) or "" if match[1] in earlier else match.group()
+
+    return _REFERENCE.sub(one, raw)
+
+
+def _command(container: Tree, settings: dict[str, Setting]) -> Setting | None:
+    parts = [*items(container.get("command")), *items(container.get("args"))]
+    return _line("command", parts, settings)
+
+
+def _probe(container: Tree, settings: dict[str, Setting]) -> Setting | None:
+    for probe in ("livenessProbe", "readinessProbe", "startupProbe"):
+        parts = items(container.get(probe, "exec", "command"))
+        if parts:
+            return _line("healthcheck", list(parts), settings)
+        http = container.tree(probe, "httpGet")
+        headers = items(http.get("httpHeaders")) if http else ()
+        if http is not None and headers:
+            named = [
+                part
+                for header in headers
+                if isinstance(header, Tree)
+                for part in (header.get("name"), header.get("value"))
+                if part is not None
+            ]
+            path = http.get("path")
+            return _line("healthcheck", [*named, *([path] if path else [])], settings)
+    return None
+
+
+def _line(name: str, parts: list[Node], settings: dict[str, Setting]) -> Setting | None:
+    texts = [part for part in parts if isinstance(part, Scalar)]
+    if not texts:
+        return None
+    whole = " ".join(part.text for part in texts)
+    joined = Scalar(whole, texts[0].place, plain=False)
+    return _literal(name, joined, texts[0].place, settings)
