@@ -168,8 +168,13 @@ def test_a_database_that_is_away_is_explained(serve: Serve) -> None:
 
 def test_settings_that_do_nothing_are_reported(serve: Serve) -> None:
     serving = serve(
-        GOTRUE_SMTP_HOST="mail.example.com", GOTRUE_JWT_EXPP="60", GOTRUE_SMTP_PASS="hunter2-mail"
+        GOTRUE_SMTP_HOST="mail.example.com",
+        GOTRUE_JWT_EXPP="60",
+        GOTRUE_SMTP_PASS="hunter2-mail",
+        GOTRUE_JWT_SECRET="hunter2-jwt",
     )
+    (short,) = serving.lines("short GOTRUE_JWT_SECRET")
+    assert short["bytes"] == 11
     idle = serving.lines("settings without effect")
     assert idle[0]["names"] == ["GOTRUE_SMTP_HOST", "GOTRUE_SMTP_PASS"]
     (unknown,) = serving.lines("unknown settings")

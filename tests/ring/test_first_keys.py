@@ -7,7 +7,7 @@ import os
 from typing import Any
 
 import pytest
-from tests.support.rings import NOW, Rings
+from tests.support.rings import NOW, Rings, forced
 
 from keyturn.cli.handover import opened
 from keyturn.flows import keys
@@ -19,6 +19,7 @@ from keyturn.keyring.states import KeyState
 from keyturn.secret import Secret
 from keyturn.secret_access import reveal
 from keyturn.wiring.first_keys import first_keys
+from keyturn.wiring.stack_keys import secret_warnings
 
 SECRET = "the-deployment's-own-jwt-secret-0123456789"
 
@@ -62,7 +63,7 @@ def keys_from(secret: str) -> SigningKey:
     """Return the HS256 key of ``secret``."""
     from keyturn.jose.keys import signing_key_from_secret
 
-    return signing_key_from_secret(Secret(secret), kid=None)
+    return signing_key_from_secret(Secret(secret), kid=None, allow_short=True)
 
 
 async def test_what_we_export_for_gotrue_comes_back_as_the_same_ring(rings: Rings) -> None:
@@ -117,3 +118,20 @@ def test_what_gotrue_would_not_start_with_is_named(text: str, said: str) -> None
         first_keys(Secret(text), None)
     assert said in refused.value.message
     assert jwk(ES, "sign")["d"] not in refused.value.message
+
+
+async def test_a_secret_that_comes_too_late_or_is_too_short_is_pointed_out(rings: Rings) -> None:
+    """Only the first start imports it; a retired one is nobody's business any more."""
+    bench = await rings.bench()
+    ring = await bench.store.load()
+    (late,) = secret_warnings(Secret(SECRET), ring)
+    assert "keys import --legacy" in late
+    assert list(secret_warnings(None, ring)) == []
+    await keys.import_verifying(bench, forced(), keys_from("short").verifying_key())
+    ring = await bench.store.load()
+    assert list(secret_warnings(Secret(SECRET), ring)) == []
+    (short,) = secret_warnings(Secret("short"), ring)
+    assert "has 5 bytes" in short
+    assert ring.has_legacy is not None
+    retired = (await keys.revoke(bench, forced(), ring.has_legacy.kid)).after
+    assert list(secret_warnings(Secret("short"), retired)) == []

@@ -250,11 +250,12 @@ def test_killed_and_started_again_at_once(tmp_path: Path) -> None:
 
 def test_a_misspelt_setting_is_reported(tmp_path: Path) -> None:
     """A setting that nobody knows is named at the start, with the one that was meant."""
-    env = {"GOTRUE_JWT_EXPP": "60", "GOTRUE_SMTP_HOST": "mail"}
+    env = {"GOTRUE_JWT_EXPP": "60", "GOTRUE_SMTP_HOST": "mail", "GOTRUE_JWT_SECRET": "hunter2"}
     with running(tmp_path / "data", env=env, notes=False) as stack:
         said = " ".join(stack.info["warnings"])
         assert "GOTRUE_JWT_EXPP is no setting; did you mean GOTRUE_JWT_EXP?" in said
         assert "GOTRUE_SMTP_HOST has no effect" in said
+        assert "JWT_SECRET has 7 bytes" in said
 
 
 def test_lost_and_revoked_local_keys(tmp_path: Path) -> None:

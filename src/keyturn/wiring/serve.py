@@ -19,6 +19,7 @@ from keyturn.authserver.listening import listen, listen_on_path
 from keyturn.authserver.prefork import Job, Prefork, run_once
 from keyturn.authserver.running import serve
 from keyturn.errors import KeyturnError
+from keyturn.jose.octets import MIN_BYTES
 from keyturn.wiring.auth import open_auth, prepare
 from keyturn.wiring.logging import LineLog, open_log
 from keyturn.wiring.settings import Settings
@@ -76,6 +77,10 @@ def report_settings(settings: Settings, log: LineLog) -> None:
         meant = {name: close for name, close in settings.unknown.items() if close}
         facts = {"names": list(settings.unknown), "perhaps_meant": meant or None}
         log.event("warning", "unknown settings", facts)
+    secret = settings.process.legacy_secret
+    if secret is not None and len(secret) < MIN_BYTES:
+        why = "whoever has one token may find it by trying"
+        log.event("warning", "short GOTRUE_JWT_SECRET", {"bytes": len(secret), "why": why})
 
 
 def _prepare(settings: Settings, log: LineLog, failed: Callable[[KeyturnError], int]) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Final
 
 from keyturn.adapters import system
@@ -11,6 +11,7 @@ from keyturn.flows import apikeys
 from keyturn.flows.keys_start import ensure
 from keyturn.flows.ports.apikeys import ApiKeyStore, Role
 from keyturn.flows.ports.ring import RingStore
+from keyturn.jose.octets import MIN_BYTES
 from keyturn.keyring.change import Intent
 from keyturn.keyring.ring import KeyRing
 from keyturn.secret import Secret
@@ -39,6 +40,22 @@ async def ensure_signing_keys(plan: Plan, store: RingStore) -> KeyRing:
         first=first_keys(process.jwt_keys, process.legacy_secret),
         actor=_ACTOR,
     )
+
+
+def secret_warnings(secret: Secret | None, ring: KeyRing) -> Iterator[str]:
+    """Yield what whoever started with the ``JWT_SECRET`` ``secret`` should know about it."""
+    if secret is None:
+        return
+    if not any(key.legacy for key in ring.keys):
+        yield (
+            "JWT_SECRET has no effect: only the first start imports it. Bring it in with "
+            "`keyturn keys import --legacy --file FILE`."
+        )
+    elif ring.has_legacy is not None and len(secret) < MIN_BYTES:
+        yield (
+            f"JWT_SECRET has {len(secret)} bytes, so whoever has one token may find it by trying; "
+            "retire it soon."
+        )
 
 
 async def ensure_api_keys(plan: Plan, store: ApiKeyStore, ring: KeyRing) -> dict[str, str]:

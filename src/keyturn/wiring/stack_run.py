@@ -13,6 +13,7 @@ from keyturn.secret_access import reveal
 from keyturn.stack.parts import PartStatus
 from keyturn.wiring.locations import Locations, locations
 from keyturn.wiring.stack import LocalStack
+from keyturn.wiring.stack_keys import secret_warnings
 from keyturn.wiring.stack_logs import LogBook
 from keyturn.wiring.stack_options import (
     Interrupted,
@@ -128,6 +129,10 @@ async def _first(stopping: asyncio.Event, failed: Any) -> BaseException | None:
 
 def _ready(stack: LocalStack, seconds: float) -> Ready:
     plan = stack.plan
+    warnings = [*setting_warnings(plan.settings)]
+    if stack.ring is not None:
+        secret = plan.settings.process.legacy_secret
+        warnings += secret_warnings(secret, stack.ring.current())
     return Ready(
         api_url=plan.api_url,
         jwks_url=plan.jwks_url,
@@ -137,5 +142,5 @@ def _ready(stack: LocalStack, seconds: float) -> Ready:
         seconds=seconds,
         database_url=reveal(stack.database_url("postgres", tcp=True)).decode(),
         keys=stack.api_keys,
-        warnings=tuple(setting_warnings(plan.settings)),
+        warnings=tuple(warnings),
     )
