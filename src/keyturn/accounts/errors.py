@@ -170,6 +170,15 @@ _TABLE = (
         ),
     ),
     (
+        "no_mailer_change",
+        400,
+        "email_provider_disabled",
+        (
+            "A new e-mail address needs a confirmation e-mail, and this version of Keyturn cannot "
+            "send mail: let an administrator make the change"
+        ),
+    ),
+    (
         "no_sms",
         400,
         "phone_provider_disabled",

@@ -110,11 +110,12 @@ def _check_rights(caller: Caller, request: UserUpdate, settings: AuthSettings) -
 
 
 def _contact_change(user: User, request: UserUpdate, settings: AuthSettings) -> UserChange:
-    """Return the part about address and number, or raise ``no_mailer``/``no_sms``."""
+    """Return the part about address and number, or raise ``no_mailer…`` or ``no_sms``."""
     email = request.email if request.email != user.email else ""
     phone = request.phone if request.phone != user.phone else ""
     if email and not (user.is_anonymous and settings.mailer_autoconfirm):
-        raise refuse("no_mailer")
+        # Autoconfirm is for accounts that had no address before, so only they are told of it.
+        raise refuse("no_mailer" if user.is_anonymous else "no_mailer_change")
     if phone and not settings.sms_autoconfirm:
         raise refuse("no_sms")
     return UserChange(
