@@ -246,6 +246,13 @@ def literal_keys(inventory: Inventory) -> tuple[str, ...]:
     )
 
 
+def legacy_gone(inventory: Inventory) -> bool:
+    """Whether neither Auth nor PostgREST has the legacy secret as a key any more."""
+    own, rest = auth_keys(inventory), key_set(inventory, Kind.REST)
+    documents = (own and own.document, rest and rest.document)
+    return all(one is not None and one.asymmetric and not one.symmetric for one in documents)
+
+
 def document(service: Service | None, *endings: str) -> Document | None:
     """Return the first mounted file of ``service`` that could be read and ends like one given."""
     if service is None:

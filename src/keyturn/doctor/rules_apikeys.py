@@ -28,6 +28,7 @@ from keyturn.doctor.holdings import (
     opaque_keys,
     places_of,
     secret_of,
+    signing_key,
 )
 from keyturn.doctor.row import row
 from keyturn.doctor.well_known import DEMO_EXPIRY, DEMO_ISSUER, is_known_opaque
@@ -75,11 +76,14 @@ def _demo(facts: Facts) -> Iterator[Seen]:
 
 def _lost_signer(facts: Facts) -> Iterator[Seen]:
     sets = [h for h in key_sets(facts.inventory) if h.document.asymmetric]
+    signer = signing_key(facts.inventory)  # where that one is missing, KT062 and KT018 say so
     for key in api_keys(facts.inventory):
         if key.jwt is None or key.jwt.alg in ("HS256", None):
             continue
         jwt = key.jwt
-        refusing = [h for h in sets if not any(jwt.verified_by(k) for k in _keys(h.document))]
+        told = signer is not None and jwt.kid == signer.kid
+        judged = [h for h in sets if not told or jwt.kid in h.document.kids]
+        refusing = [h for h in judged if not any(jwt.verified_by(k) for k in _keys(h.document))]
         readable = [h for h in refusing if h.document.shape is Shape.SET and _keys(h.document)]
         if readable:
             named_there = jwt.kid in readable[0].document.kids

@@ -138,8 +138,8 @@ def _es256_unknown(facts: Facts) -> Iterator[Seen]:
     yield from _no_alg(facts)
     auth, held = facts.inventory.of_kind(Kind.AUTH), auth_keys(facts.inventory)
     tokens = asymmetric_api_jwts(facts.inventory)
-    given = held is not None and held.document.shape is not Shape.EMPTY and held.document.keys
-    if auth is None or not tokens or given:
+    bare = held is None or (held.document.shape is Shape.ARRAY and not held.document.keys)
+    if auth is None or not tokens or not bare:
         return
     off = auth.commented.get(AUTH_KEYS)
     yield Seen(

@@ -11,10 +11,10 @@ from keyturn.doctor.credentials import Shape
 from keyturn.doctor.facts import ProbeFacts
 from keyturn.doctor.finding import Confidence, Facts, Needs, Seen, Severity
 from keyturn.doctor.holdings import (
-    auth_keys,
     compose_only,
     is_true,
     key_set,
+    legacy_gone,
     main_script,
     opaque_keys,
     place_of,
@@ -59,7 +59,8 @@ def _no_key_set(facts: Facts) -> Iterator[Seen]:
     source = script.text or "" if script is not None else ""
     held = key_set(facts.inventory, Kind.FUNCTIONS)
     usable = held is not None and held.document.shape is Shape.SET and held.document.asymmetric
-    if usable or _is_hs256_only(script) or "createRemoteJWKSet" in source:
+    braces = held is not None and held.document.surplus
+    if usable or braces or _is_hs256_only(script) or "createRemoteJWKSet" in source:
         return
     off = service.commented.get(_NAME)
     state = "is commented out" if off else "is not set" if held is None else "is not a key set"
@@ -115,9 +116,8 @@ def _ignores_gateway_key(facts: Facts) -> Iterator[Seen]:
 
 def _readable_secret(facts: Facts) -> Iterator[Seen]:
     inventory = facts.inventory
-    service, own = inventory.of_kind(Kind.FUNCTIONS), auth_keys(inventory)
-    legacy_gone = own is not None and own.document.asymmetric and not own.document.symmetric
-    if service is None or not legacy_gone:
+    service = inventory.of_kind(Kind.FUNCTIONS)
+    if service is None or not legacy_gone(inventory):
         return
     others = [secret_of(inventory, k) for k in (Kind.REALTIME, Kind.STORAGE, Kind.AUTH)]
     held = key_set(inventory, Kind.FUNCTIONS)

@@ -8,13 +8,11 @@ from typing import Final
 from keyturn.deploy.inventory import Inventory, Kind
 from keyturn.deploy.opened import text
 from keyturn.deploy.setting import Setting
-from keyturn.doctor.credentials import Shape
 from keyturn.doctor.finding import Confidence, Facts, Seen, Severity
 from keyturn.doctor.holdings import (
     SECRETS,
     accepted_keys,
-    auth_keys,
-    key_set,
+    legacy_gone,
     legacy_keys,
     legacy_setting,
     named,
@@ -127,10 +125,7 @@ def _secrets_differ(facts: Facts) -> Iterator[Seen]:
 
 def _still_open(facts: Facts) -> Iterator[Seen]:
     inventory = facts.inventory
-    own, rest = auth_keys(inventory), key_set(inventory, Kind.REST)
-    if own is None or own.document.shape is not Shape.ARRAY or not own.document.asymmetric:
-        return
-    if own.document.symmetric or rest is None or rest.document.symmetric:
+    if not legacy_gone(inventory):
         return
     secrets = {kind: secret_of(inventory, kind) for kind in SECRETS}
     variable = inventory.variable("JWT_SECRET")

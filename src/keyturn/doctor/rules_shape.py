@@ -141,7 +141,7 @@ def _keys_not_json(facts: Facts) -> Iterator[Seen]:
 
 def _silent_hmac(facts: Facts) -> Iterator[Seen]:
     held = key_set(facts.inventory, Kind.REST)
-    if held is None:
+    if held is None or held.document.surplus:
         return
     problem = _unreadable_for_postgrest(held)
     if problem:

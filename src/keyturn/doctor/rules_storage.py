@@ -172,8 +172,8 @@ RULES: Final = (
         _s3_path,
         confidence=Confidence.LIKELY,
         why="The client signs the public path; Storage sees another one unless it may look at "
-        "X-Forwarded-Path or knows its public URL. (An apikey header on a signed request has the "
-        "same end behind Envoy.)",
+        "X-Forwarded-Path or knows its public URL. An apikey header on a signed request has the "
+        "same end behind Envoy.",
         fix="Set STORAGE_PUBLIC_URL and REQUEST_ALLOW_X_FORWARDED_PATH.",
         symptoms=("SignatureDoesNotMatch",),
         sources=("services.md §13 row 24",),

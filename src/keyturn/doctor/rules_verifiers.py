@@ -43,7 +43,7 @@ def _not_wired(facts: Facts) -> Iterator[Seen]:
     for kind in (Kind.REST, Kind.REALTIME, Kind.STORAGE):
         service, held = inventory.of_kind(kind), key_set(inventory, kind)
         name = KEY_SETS[kind]
-        if service is None or _named_wrongly(inventory, kind) or _has_keys(held):
+        if service is None or _is_told_elsewhere(inventory, kind) or _has_keys(held):
             continue
         off, setting = service.commented.get(name), service.get(name)
         places = ((off.place,) if off else ()) + places_of(setting)
@@ -59,11 +59,15 @@ def _not_wired(facts: Facts) -> Iterator[Seen]:
         )
 
 
-def _named_wrongly(inventory: Inventory, kind: Kind) -> bool:
-    """Whether KT071 speaks of it: the service has the JWKS under a name that it does not read."""
+def _is_told_elsewhere(inventory: Inventory, kind: Kind) -> bool:
+    """Whether KT071 (a name that is not read), KT003 or KT039 (set to nothing) speak of it."""
     service = inventory.of_kind(kind)
-    wrong = service.get("JWT_JWKS") if service is not None and kind is not Kind.STORAGE else None
-    return wrong is not None and wrong.is_set
+    if service is None or kind is Kind.STORAGE:
+        return False
+    wrong, own = service.get("JWT_JWKS"), service.get(KEY_SETS[kind])
+    empty = own is not None and not own.is_set
+    missing = own is None and kind is Kind.REST
+    return empty or missing or (wrong is not None and wrong.is_set)
 
 
 def _has_keys(held: Held | None) -> bool:
@@ -158,10 +162,13 @@ def _kids_differ(facts: Facts) -> Iterator[Seen]:
     own = auth_keys(facts.inventory)
     if own is None or not own.document.kids or own.document.shape is not Shape.ARRAY:
         return
+    if any(not key.kid for key in own.document.asymmetric):
+        return
     missing = {place_of(one.setting) for group in _missing(facts.inventory) for one in group}
     for group in shared(h for h in key_sets(facts.inventory) if h.document.shape is Shape.SET):
         theirs = group[0].document.kids
-        if place_of(group[0].setting) in missing or not theirs:
+        nameless = any(not key.kid for key in group[0].document.asymmetric)
+        if place_of(group[0].setting) in missing or not theirs or nameless:
             continue
         for kid in sorted(own.document.kids - theirs):
             yield Seen(
