@@ -303,3 +303,16 @@ def test_a_real_service_takes_the_place_of_the_stand_in(tmp_path: Path) -> None:
         with stack.client() as http:
             assert http.get("/rest/v1/notes").status_code in {502, 503}
             assert http.get("/auth/v1/settings").status_code == 200
+
+
+def test_the_client_behind_a_proxy_of_ours_is_the_client(tmp_path: Path) -> None:
+    """With --trusted-hops the address that the proxy saw counts: in sessions, for the console."""
+    through = {"x-forwarded-for": "198.51.100.6, 203.0.113.9"}
+    with running(tmp_path / "data", "--trusted-hops", "1", notes=False) as stack:
+        with stack.client() as http:
+            body = {"email": "behind@example.com", "password": "a long one"}
+            assert http.post("/auth/v1/signup", json=body, headers=through).status_code == 200
+            assert http.get("/", headers=through).status_code == 403
+            assert http.get("/").status_code == 200
+        (row,) = stack.rows("select host(ip) as ip from auth.sessions")
+        assert row["ip"] == "203.0.113.9"

@@ -65,6 +65,14 @@ _URL_SERVICES: Final = ("rest", "realtime", "storage", "functions")
     metavar="FILE",
     help="First start: import the JWT_SECRET in FILE (or in GOTRUE_JWT_SECRET).",
 )
+@click.option(
+    "--trusted-hops",
+    type=click.IntRange(0, 16),
+    default=0,
+    show_default=True,
+    metavar="N",
+    help="Proxies of yours in front whose X-Forwarded-* headers are believed.",
+)
 @click.option("--ready-fd", type=int, hidden=True)
 @json_option
 @reports_errors
@@ -76,6 +84,7 @@ def command(
     auth_workers: int,
     database_url_file: str | None,
     jwt_secret_file: str | None,
+    trusted_hops: int,
     ready_fd: int | None,
     as_json: bool,
     **urls: str | None,
@@ -95,6 +104,7 @@ def command(
         },
         database_url_file=database_url_file,
         jwt_secret_file=jwt_secret_file,
+        trusted_hops=trusted_hops,
     )
     if ready_fd is not None:
         _in_background(options, ready_fd)

@@ -158,11 +158,12 @@ class LocalStack:
             await self._watcher.stop()
 
     async def _open_gateway(self) -> None:
+        told = self.plan.options
         options = GatewayOptions(
             directory=self.plan.where.envoy,
             upstreams=self.plan.gateway_upstreams(),
             issuer=self.plan.issuer,
-            listen=Listen(host=self.plan.options.host, port=self.plan.options.port),
+            listen=Listen(host=told.host, port=told.port, trusted_hops=told.trusted_hops),
         )
         self._gateway = await open_gateway(
             options,

@@ -102,6 +102,7 @@ def _arguments(options: UpOptions, where: Locations) -> list[str]:
         "--auth-workers": str(options.auth_workers),
         "--database-url-file": _absolute(options.database_url_file),
         "--jwt-secret-file": _absolute(options.jwt_secret_file),
+        "--trusted-hops": str(options.trusted_hops),
         **{f"--{service}-url": url for service, url in options.upstreams.items()},
     }
     pairs = [(name, value) for name, value in given.items() if value is not None]

@@ -28,6 +28,8 @@ class UpOptions:
     """Service → URL for those that are not ours: ``rest``, ``realtime``, ``storage``, …"""
     database_url_file: str | None = None
     jwt_secret_file: str | None = None
+    trusted_hops: int = 0
+    """Proxies in front of the gateway whose ``X-Forwarded-*`` headers are believed."""
 
 
 class AlreadyRunning(Conflict):
