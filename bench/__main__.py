@@ -11,7 +11,7 @@ from pathlib import Path
 import psutil
 from tests.support.stack import NOTES, Stack, free_port, keyturn
 
-from bench import auth, verify
+from bench import auth, doctor, verify
 from bench.load import Repeat, Script, request, run
 from bench.report import Report
 
@@ -116,22 +116,32 @@ def running_stack(report: Report, seconds: float) -> None:
 def main() -> None:
     """Run the chosen measurements and print them."""
     parser = argparse.ArgumentParser(prog="make bench ARGS=")
-    parser.add_argument("--only", choices=("verify", "stack", "all"), default="all")
+    parser.add_argument("--only", choices=("verify", "doctor", "stack", "all"), default="all")
     parser.add_argument("--seconds", type=float, default=5.0, help="length of each load")
     parser.add_argument("--rounds", type=int, default=41, help="rounds of each comparison")
-    parser.add_argument("--write", action="store_true", help="also write docs/benchmarks.md")
+    parser.add_argument("--tokens", type=int, default=1_000_000, help="most distinct tokens")
+    parser.add_argument("--no-write", action="store_true", help="leave docs/benchmarks.md alone")
     options = parser.parse_args()
-    if options.only != "stack":
+    if options.only in ("verify", "all"):
         report = Report("verify")
-        times = verify.measure(report, options.rounds)
-        if options.write:
-            verify.draw(times)
-            report.note(f"![Verify one access token]({verify.IMAGE.relative_to(DOCUMENT.parent)})")
+        times, panels = verify.measure(report, options.rounds, options.tokens)
+        if not options.no_write:
+            verify.draw(times, panels)
+            for what, image in (
+                ("Verify one access token", verify.IMAGE),
+                ("How the time to verify grows", verify.GROWTH_IMAGE),
+            ):
+                report.note(f"![{what}]({image.relative_to(DOCUMENT.parent)})")
             report.write(DOCUMENT)
-    if options.only != "verify":
+    if options.only in ("doctor", "all"):
+        report = Report("doctor")
+        doctor.measure(report, rounds=7)
+        if not options.no_write:
+            report.write(DOCUMENT)
+    if options.only in ("stack", "all"):
         report = Report("stack")
         running_stack(report, options.seconds)
-        if options.write:
+        if not options.no_write:
             report.write(DOCUMENT)
 
 

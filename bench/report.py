@@ -10,11 +10,11 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
-TITLES = {"stack": "The running stack", "verify": "The verifier"}
+TITLES = {"stack": "The running stack", "verify": "The verifier", "doctor": "Doctor"}
 HEAD = """# Benchmarks
 
-Written by `make bench ARGS=--write`; `ARGS="--only verify --write"` renews one part and keeps the
-other. Machines are noisy: read the ratios, which were measured in one run, in turns, with
+Written by `make bench`; `make bench ARGS="--only verify"` renews one part and keeps the other.
+Machines are noisy: read the ratios, which were measured in one run, in turns, with
 everything on the same cores.
 """
 _PART = re.compile(r"<!-- begin (\w+) -->\n(.*?)<!-- end \1 -->\n", re.DOTALL)

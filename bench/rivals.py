@@ -8,6 +8,7 @@ import json
 import warnings
 from collections.abc import Callable
 from datetime import UTC, datetime
+from hashlib import sha256
 from typing import Any
 
 from cryptography.hazmat.primitives import serialization
@@ -20,7 +21,8 @@ from cryptography.hazmat.primitives.hashes import SHA256
 
 from bench.rounds import Call
 from bench.tokens import AUDIENCE, ISSUER, Case, claims
-from keyturn import Verifier
+from keyturn import Verifier, use_primitive
+from keyturn.errors import UsageError
 from keyturn.jose import jwt as keyturn_jwt
 from keyturn.jose import keys as keyturn_keys
 from keyturn.jose.jwks import KeySet
@@ -31,6 +33,7 @@ from keyturn.verify.token import verify as core_verify
 RAW, CORE, OURS = "raw primitive", "Keyturn core", "Keyturn"
 SEEN = "token seen before"
 REMEMBERED = f"{OURS}, {SEEN}"
+AWS, AWS_RAW = f"{OURS} with AWS-LC", "raw primitive of AWS-LC"
 
 
 def verifiers(case: Case) -> dict[str, Call]:
@@ -45,11 +48,43 @@ def verifiers(case: Case) -> dict[str, Call]:
         "authlib.jose": _authlib(case),
         "jwcrypto": _jwcrypto(case),
     }
+    if case.alg == "ES256":
+        calls |= aws_lc(case)
     if case.alg != "EdDSA":
         calls["python-jose"] = _python_jose(case)
     for name, call in calls.items():
         assert call() is not False, name
     return calls
+
+
+def with_aws_lc(make: Callable[[], Call]) -> Call | None:
+    """What ``make`` makes of keys that verify with AWS-LC; None where the wheel is missing."""
+    try:
+        use_primitive("aws-lc")
+    except UsageError:
+        return None
+    try:
+        return make()
+    finally:
+        use_primitive("openssl")
+
+
+def aws_lc(case: Case) -> dict[str, Call]:
+    """The verifier on AWS-LC, and AWS-LC alone, from ``r || s`` on as OpenSSL's raw row."""
+    ours = with_aws_lc(lambda: keyturn_verify(case, remember=False))
+    if ours is None:
+        return {}
+    from awscrt.crypto import EC
+
+    form = serialization.PublicFormat.SubjectPublicKeyInfo
+    der = native(case).public_key().public_bytes(serialization.Encoding.DER, form)
+    engine, data, signature = EC.new_key_from_der_data(der), case.signing_input, case.signature
+
+    def raw() -> object:
+        r, s = int.from_bytes(signature[:32], "big"), int.from_bytes(signature[32:], "big")
+        return engine.verify(sha256(data).digest(), encode_dss_signature(r, s))
+
+    return {AWS: ours, AWS_RAW: raw}
 
 
 def keyturn_verify(case: Case, *, remember: bool) -> Call:
