@@ -25,7 +25,9 @@ def read(source: Source, ask: Ask) -> Inventory:
     chosen = stack(files, ask)
     loader = Loader(files)
     root = loader.model(chosen.files, chosen.folder, chosen.variables)
-    services = Services(files, chosen.variables, Mounts(files, root), loader.keys)
+    services = Services(
+        files, chosen.variables, Mounts(files, root, chosen.variables.lookup), loader.keys
+    )
     profiles = frozenset(ask.profiles) or chosen.profiles
     found = dict(services.all(_running(root, profiles, services.notes)))
     unset = {name: note for scope in loader.scopes for name, note in scope.notes().items()}

@@ -10,7 +10,7 @@ from keyturn.deploy.redaction import shown
 from keyturn.deploy.setting import CommentedOut
 
 _COMMENTED = re.compile(
-    r"^(?P<lead>\s*#[#\s]*)(?:-\s+)?[\"']?(?P<name>[A-Z][A-Z0-9_]*)[\"']?(?:\s*:(?:\s+|$)|=)"
+    r"^(?P<lead>\s*#[#\s]*)(?P<dash>-\s+)?[\"']?(?P<name>[A-Z][A-Z0-9_]*)[\"']?(?:\s*:(?:\s+|$)|=)"
     r"(?P<value>.*)$"
 )
 
@@ -23,7 +23,7 @@ def commented(lines: Sequence[str], key: Place) -> dict[str, CommentedOut]:
     found: dict[str, CommentedOut] = {}
     for number, line in _block(lines, key):
         match = _COMMENTED.match(line)
-        if match and _belongs(match["lead"], key):
+        if match and _belongs(match["lead"], bool(match["dash"]), key):
             name, value = match["name"], match["value"].strip().strip("\"'")
             template = shown(name, value) if "$" in value else None
             place = Place(key.file, number, match.start("name") + 1)
@@ -34,12 +34,17 @@ def commented(lines: Sequence[str], key: Place) -> dict[str, CommentedOut]:
 def _block(lines: Sequence[str], key: Place) -> Iterator[tuple[int, str]]:
     for number, line in enumerate(lines[key.line :], key.line + 1):
         bare = line.strip()
-        if bare and not bare.startswith("#") and len(line) - len(line.lstrip()) < key.column:
-            return
+        column = len(line) - len(line.lstrip()) + 1
+        if bare and not bare.startswith("#"):
+            listed = bare.startswith("- ") and column == key.column
+            if column <= key.column and not listed:
+                return
         yield number, line
 
 
-def _belongs(lead: str, key: Place) -> bool:
-    """Whether a comment stands as deep as the block, or at the left edge with its text so deep."""
-    hash_column = len(lead) - len(lead.lstrip()) + 1
-    return hash_column >= key.column or (hash_column == 1 and len(lead) >= key.column)
+def _belongs(lead: str, listed: bool, key: Place) -> bool:
+    """Whether a comment stands in the block, or at the left edge with its text so deep."""
+    column = len(lead) - len(lead.lstrip()) + 1
+    if column == 1 and key.column > 1:
+        return len(lead) >= key.column
+    return column > key.column or (listed and column == key.column)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Final
 
 from keyturn.deploy import dotenv
@@ -44,10 +45,12 @@ def settings(
 
     def lookup(name: str) -> str | None:
         outer = variables.lookup(name)
-        return text(direct.get(name) or found.get(name)) if outer is None else outer
+        return text(direct.get(name)) if outer is None else outer
 
     for node in items(service.get("env_file")):
-        found.update(_env_file(node, lookup, variables, read, notes))
+        earlier = {name: text(one) or "" for name, one in found.items()}
+        read_with = _Reading(lookup, earlier, variables, read, notes)
+        found.update(_env_file(node, read_with))
     return found | direct
 
 
@@ -57,31 +60,38 @@ def _entered(name: str, entry: Entry, variables: Variables) -> Setting:
         raise Unreadable(value.place, f"the value of {name} must be a text, a number or a boolean")
     if value.is_null:
         return Setting(name, None, entry.place, None, Origin.PROCESS, (variables.variable(name),))
-    template = None if value.template is None else shown(name, value.template)
+    known = frozenset(one.name for one in value.variables)
+    template = None if value.template is None else shown(name, value.template, known)
     given = value.text if value.template is not None else canonical(value)
     return Setting(name, secret(given), entry.place, template, value.origin, value.variables)
 
 
-def _env_file(
-    node: Node,
-    lookup: Callable[[str], str | None],
-    variables: Variables,
-    read: Callable[[str], str | None],
-    notes: list[Note],
-) -> dict[str, Setting]:
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    """With what an ``env_file`` is read."""
+
+    lookup: Callable[[str], str | None]
+    earlier: Mapping[str, str] = field(repr=False)
+    variables: Variables
+    read: Callable[[str], str | None]
+    notes: list[Note]
+
+
+def _env_file(node: Node, by: _Reading) -> dict[str, Setting]:
     file = node.text("path") if isinstance(node, Tree) else getattr(node, "text", None)
     if not file:
         raise Unreadable(node.place, "an env_file needs a path")
-    required = not isinstance(node, Tree) or node.text("required") != "false"
-    content = read(file)
+    content = by.read(file)
     if content is None:
-        if required:
+        if not isinstance(node, Tree) or node.text("required") != "false":
             message = f"{file} is named as env_file and not there; Compose does not start so"
-            notes.append(Note("missing_file", message, node.place))
+            by.notes.append(Note("missing_file", message, node.place))
         return {}
-    is_raw = isinstance(node, Tree) and node.text("format") == "raw"
-    found = dotenv.raw(file, content) if is_raw else dotenv.parse(file, content, lookup)
-    return {one.name: _from_file(one, variables) for one in found if speakable(one.name)}
+    if isinstance(node, Tree) and node.text("format") == "raw":
+        found = dotenv.raw(file, content)
+    else:
+        found = dotenv.parse(file, content, by.lookup, by.earlier)
+    return {one.name: _from_file(one, by.variables) for one in found if speakable(one.name)}
 
 
 def _from_file(one: dotenv.Definition, variables: Variables) -> Setting:

@@ -74,7 +74,8 @@ def _read_env_files(found: Stack, files: Files, ask: Ask) -> None:
     for path in named or (() if disabled else (default,)):
         text = files.text(path)
         if text is not None:
-            found.variables.add(dotenv.parse(path, text, found.variables.lookup))
+            earlier = {name: one.value for name, one in found.variables.defined.items()}
+            found.variables.add(dotenv.parse(path, text, ask.environment.get, earlier))
             found.commented.update(dotenv.commented(path, text))
         elif named:
             raise Unreadable(Place(path, 1), "there is no such env file")

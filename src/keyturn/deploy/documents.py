@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from keyturn.deploy.files import Files
+from keyturn.deploy.interpolation import Lookup
 from keyturn.deploy.inventory import Document, Kind, Note
 from keyturn.deploy.place import Place
 from keyturn.deploy.source import decoded, join
@@ -41,10 +42,11 @@ class Mount:
     """What stands in the compose file itself, where it does."""
 
 
-def mounts(body: Tree, root: Tree) -> Iterator[Mount]:
+def mounts(body: Tree, root: Tree, lookup: Lookup) -> Iterator[Mount]:
     """Return the bind mounts of a service and what its ``configs`` and ``secrets`` bring.
 
-    Named volumes are none: what stands in them cannot be read.
+    ``lookup`` gives the variables that a secret with ``environment:`` is filled from. Named
+    volumes are no such mounts: what stands in them cannot be read.
     """
     for item in items(body.get("volumes")):
         mount = _bind(item)
@@ -52,7 +54,7 @@ def mounts(body: Tree, root: Tree) -> Iterator[Mount]:
             yield Mount(join("", mount.source), mount.target, mount.place, mount.content)
     for key, home in (("configs", "/"), ("secrets", "/run/secrets/")):
         for item in items(body.get(key)):
-            mount = _resource(item, root.tree(key), home)
+            mount = _resource(item, root.tree(key), home, lookup)
             if mount is not None:
                 yield mount
 
@@ -74,7 +76,7 @@ def _content(item: Tree) -> str | None:
     return item.text("content")
 
 
-def _resource(item: Node, defined: Tree | None, home: str) -> Mount | None:
+def _resource(item: Node, defined: Tree | None, home: str, lookup: Lookup) -> Mount | None:
     name = item.text("source") if isinstance(item, Tree) else getattr(item, "text", None)
     found = defined.tree(name) if defined is not None and name else None
     if found is None or name is None:
@@ -84,19 +86,19 @@ def _resource(item: Node, defined: Tree | None, home: str) -> Mount | None:
     file = found.text("file")
     if file is not None:
         return Mount(join("", file), target, item.place)
-    given = found.get("content") or found.get("environment")
-    if not isinstance(given, Scalar):
-        return None
-    return Mount(given.place.file, target, given.place, given.text)
+    variable = found.text("environment")
+    content = found.text("content") if variable is None else lookup(variable)
+    return None if content is None else Mount(found.place.file, target, found.place, content)
 
 
 class Mounts:
     """Looks at what services mount."""
 
-    def __init__(self, files: Files, root: Tree) -> None:
+    def __init__(self, files: Files, root: Tree, lookup: Lookup) -> None:
         """``root`` is the merged model, where ``configs`` and ``secrets`` are defined."""
         self.files = files
         self.root = root
+        self.lookup = lookup
 
     def documents(self, kind: Kind | None, body: Tree, notes: list[Note]) -> tuple[Document, ...]:
         """Return the documents of one service, in the order of its mounts."""
@@ -104,7 +106,7 @@ class Mounts:
         if wanted is None:
             return ()
         found: list[Document] = []
-        for mount in mounts(body, self.root):
+        for mount in mounts(body, self.root, self.lookup):
             found += self._of_mount(mount, wanted)
         notes += [
             Note("missing_file", f"{one.path}: {one.problem}", one.place)
@@ -115,7 +117,9 @@ class Mounts:
 
     def content(self, body: Tree, target: str) -> Document | None:
         """Return what the service sees at ``target``, whatever kind of file it is."""
-        mount = next((one for one in mounts(body, self.root) if one.target == target), None)
+        mount = next(
+            (one for one in mounts(body, self.root, self.lookup) if one.target == target), None
+        )
         return None if mount is None else self._document(mount)
 
     def _of_mount(self, mount: Mount, wanted: re.Pattern[str]) -> Iterator[Document]:

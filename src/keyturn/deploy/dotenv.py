@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from keyturn.deploy.interpolation import InvalidTemplate, Lookup, Substituted, substitute
@@ -53,12 +53,12 @@ class Definition:
 
 
 class _Parser:
-    def __init__(self, file: str, text: str, outer: Lookup) -> None:
+    def __init__(self, file: str, text: str, outer: Lookup, earlier: Mapping[str, str]) -> None:
         self.file = file
         self.text = text
         self.outer = outer
         self.at = 0
-        self.values: dict[str, str] = {}
+        self.values = dict(earlier)
 
     def place(self, offset: int | None = None) -> Place:
         offset = self.at if offset is None else offset
@@ -106,7 +106,7 @@ class _Parser:
         self.at = end + len(ender) if ender else start
         self._skip(_BLANKS)
         if ender == "\n":
-            inherited = self.lookup(name)
+            inherited = self.outer(name)
             return None if inherited is None else Definition(name, self.place(start), inherited)
         return self._valued(name, start)
 
@@ -178,13 +178,15 @@ def _unescaped(match: re.Match[str]) -> str:
     return chr(int(digits, 8)) if octal and int(digits, 8) < 256 else f"\\{digits}"
 
 
-def parse(file: str, text: str, outer: Lookup) -> tuple[Definition, ...]:
+def parse(
+    file: str, text: str, outer: Lookup, earlier: Mapping[str, str] | None = None
+) -> tuple[Definition, ...]:
     """Return the definitions of one env file in order, duplicates included.
 
-    ``outer`` gives what is already set; it outranks the file's own names in interpolations.
-    Raises :class:`Unreadable` where Compose refuses the file.
+    In interpolations ``outer`` outranks the file's own names, and those outrank what ``earlier``
+    files defined. Raises :class:`Unreadable` where Compose refuses the file.
     """
-    return tuple(_Parser(file, text.removeprefix("\ufeff"), outer).definitions())
+    return tuple(_Parser(file, text.removeprefix("\ufeff"), outer, earlier or {}).definitions())
 
 
 def raw(file: str, text: str) -> tuple[Definition, ...]:

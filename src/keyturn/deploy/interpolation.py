@@ -137,13 +137,19 @@ def substitute(template: str, lookup: Lookup) -> Substituted:
         return Substituted(template)
     work = _Substitution(lookup)
     text = work.expand(template)
-    return Substituted(text, names(template), work.defaulted, tuple(work.unset))
+    return Substituted(text, names(template, lookup), work.defaulted, tuple(work.unset))
 
 
-def names(template: str) -> tuple[str, ...]:
+def names(template: str, lookup: Lookup | None = None) -> tuple[str, ...]:
     """Return the variables that a text names, those within defaults included.
 
-    A name that can be a piece of a secret (``pa$Xy7word``) is left out.
+    A name that can be a piece of a secret (``pa$Xy7word``) is left out, unless ``lookup`` knows it.
     """
-    found = (match for match in _NAMED.finditer(template) if match[2])
-    return tuple(dict.fromkeys(m[2] for m in found if speakable(m[2], braced=bool(m[1]))))
+    found = dict.fromkeys((m[2], bool(m[1])) for m in _NAMED.finditer(template) if m[2])
+    return tuple(
+        dict.fromkeys(
+            name
+            for name, braced in found
+            if speakable(name, braced=braced) or (lookup is not None and lookup(name) is not None)
+        )
+    )

@@ -20,8 +20,10 @@ _WORDS: Final = re.compile(r"(?i)(?:\b(?:authorization: )?bearer |\bapikey: )$")
 HIDDEN: Final = "…"
 
 
-def shown(name: str, template: str) -> str:
+def shown(name: str, template: str, known: frozenset[str] = frozenset()) -> str:
     """Return the template with every literal part hidden that could be a secret.
+
+    ``known``: names that are variables beyond doubt.
 
     Variables, operators and JSON brackets stay: ``${JWT_JWKS:-{"keys":[]}}`` is shown whole,
     ``${JWT_SECRET:-hunter2}`` as ``${JWT_SECRET:-…}``.
@@ -31,15 +33,17 @@ def shown(name: str, template: str) -> str:
     at = depth = 0
     for match in _INTERPOLATION.finditer(template):
         parts.append(_literal(template[at : match.start()], sensitive, depth))
-        parts.append(_named(match.group()))
+        parts.append(_named(match.group(), known))
         depth += match.group().startswith("${") - (match.group() == "}" and depth > 0)
         at = match.end()
     parts.append(_literal(template[at:], sensitive, depth))
     return "".join(parts)
 
 
-def _named(text: str) -> str:
+def _named(text: str, known: frozenset[str]) -> str:
     """Return a variable's name as it stands, unless it can be a piece of a secret."""
+    if text.lstrip("${") in known:
+        return text
     loose = text.startswith("$") and not text.startswith(("$$", "${"))
     if loose and not speakable(text[1:], braced=False):
         return f"${HIDDEN}"
