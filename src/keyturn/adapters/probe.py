@@ -20,7 +20,8 @@ from keyturn.deploy.inventory import VERIFIERS, Kind
 from keyturn.doctor.canaries import POWERFUL
 from keyturn.doctor.facts import Answer, ProbeFacts, Unknown
 from keyturn.doctor.masking import redactor
-from keyturn.doctor.probe_answers import Reply, read, shortened
+from keyturn.doctor.one_line import one_line
+from keyturn.doctor.probe_answers import Reply, read
 from keyturn.doctor.probe_published import PublishedKeys, clock_skew, read_discovery, read_jwks
 from keyturn.doctor.probe_requests import (
     DISCOVERY,
@@ -143,7 +144,7 @@ class _Round:
                 answer = await self._http.send(ask.method, url, headers=ask.headers, body=ask.body)
             except Unreachable as problem:
                 self._failure = problem.message
-                self._answers[ask] = _unanswered(ask, shortened(problem.message))
+                self._answers[ask] = _unanswered(ask, one_line(problem.message))
                 return
         self._answers[ask] = self._answer(ask, answer)
 
@@ -192,7 +193,7 @@ def _unanswered(ask: Ask, message: str | None) -> Answer:
 
 def _header(answer: HttpAnswer, name: str) -> str | None:
     value = answer.headers.get(name)
-    return None if value is None else shortened(value)
+    return None if value is None else one_line(value)
 
 
 def _base(url: str) -> str:

@@ -14,7 +14,7 @@ from typing import Final
 from urllib.parse import parse_qsl
 
 from keyturn.doctor.credential_kind import kind_of
-from keyturn.doctor.masking import redactor
+from keyturn.doctor.one_line import one_line
 
 LONGEST_CLIENT: Final = 45
 """An IPv6 address with an IPv4 one in it."""
@@ -22,7 +22,6 @@ LONGEST_AGENT: Final = 40
 NONE: Final = "none"
 """The request carried no credential, and the format would have told."""
 
-_clean: Final = redactor(None).clean
 _MONTHS: Final[Mapping[str, int]] = {
     name: number
     for number, name in enumerate(
@@ -74,8 +73,8 @@ def line(
     authorization = (headers or {}).get("authorization")
     return Line(
         time=time,
-        client=short(client.removeprefix("::ffff:"), LONGEST_CLIENT),
-        agent=short(agent, LONGEST_AGENT),
+        client=_short(client.removeprefix("::ffff:"), LONGEST_CLIENT),
+        agent=_short(agent, LONGEST_AGENT),
         path=path,
         status=status,
         credentials=_carried(apikey, authorization, tells=headers is not None),
@@ -118,11 +117,9 @@ def any_time(value: str | float) -> datetime | None:
 
 
 @lru_cache(maxsize=1024)
-def short(text: str, longest: int) -> str:
-    """Return ``text`` in printable ASCII, without credentials, at most ``longest`` long."""
-    ascii_only = (one if one.isascii() and one.isprintable() else "?" for one in text[:500])
-    plain = _clean("".join(ascii_only))
-    return plain if len(plain) <= longest else f"{plain[: longest - 1]}…"
+def _short(text: str, longest: int) -> str:
+    """Return ``text`` for the picture: ASCII only, for every column must be one wide."""
+    return one_line(text[:500].encode("ascii", "replace").decode("ascii"), longest)
 
 
 def _apikey_of(query: str) -> str | None:

@@ -14,7 +14,9 @@ OTHER: Final = "other"
 _NO_WORD: Final = r"(?<![A-Za-z0-9_-])"
 _TOKEN: Final = rf"{_NO_WORD}eyJ[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+"
 _OPAQUE: Final = rf"{_NO_WORD}sb_(?:publishable|secret)_[A-Za-z0-9_-]{{6,}}"
-_CREDENTIAL: Final = re.compile(rf"(Bearer\s+)?({_TOKEN}|{_OPAQUE})", re.IGNORECASE)
+_BEARER: Final = r"Bearer[\s'\"|\\]{1,16}"
+"""Also as SQL puts it together: ``'Bearer ' || 'sb_…'``."""
+_CREDENTIAL: Final = re.compile(rf"({_BEARER})?({_TOKEN}|{_OPAQUE})", re.IGNORECASE)
 
 
 def kind_of(text: str) -> str:
@@ -35,6 +37,17 @@ def carried(text: str) -> Iterator[tuple[str, bool]]:
     """Yield each credential in a larger text: its kind, and whether ``Bearer`` stands before it."""
     for found in _CREDENTIAL.finditer(text):
         yield kind_of(found[2]), found[1] is not None
+
+
+def in_words(kind: str, *, bearer: bool) -> str:
+    """Return ``kind`` as a report speaks of it; an ``sb_`` key as Bearer is refused everywhere."""
+    if kind in (CredentialKind.PUBLISHABLE, CredentialKind.SECRET):
+        return f"sb_{kind} key{' as Bearer' if bearer else ''}"
+    role, _, rest = kind.partition(" ")
+    name = {"anon": "anon", "service": "service_role"}.get(role)
+    if name and rest == "legacy":
+        return f"legacy {name} key"
+    return f"{rest} token of {name}" if name else f"{rest or 'unreadable'} token"
 
 
 def _kind_of_token(token: Jwt) -> str:

@@ -53,7 +53,10 @@ class DatabaseFacts:
     realtime_tenants: tuple[str, ...] = ()
     """``external_id`` of the rows of ``_realtime.tenants``."""
     realtime_jwks: Mapping[str, str | None] = field(default_factory=dict)
-    """Tenant → the JSON text of ``jwt_jwks`` with every private or ``oct`` member removed."""
+    """Tenant → the JSON text of ``jwt_jwks`` without private members; an ``oct`` key stays, without
+    its ``k``. None: it has no key set."""
+    realtime_extensions: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Tenant → types of its rows in ``_realtime.extensions``."""
     not_looked_at: tuple[str, ...] = ()
     """Sentences: ``pg_cron is not installed``, ``no privilege on vault.secrets``."""
 

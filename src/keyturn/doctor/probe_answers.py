@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from keyturn.deploy.inventory import Kind
+from keyturn.doctor.one_line import LONGEST, one_line
 
-LONGEST_MESSAGE: Final = 200
 _BAD_GATEWAY: Final = (502, 503, 504)
 _REFUSALS: Final = (401, 403)
 _NOT_FOUND: Final = 404
@@ -63,7 +63,7 @@ def read(service: Kind, reply: Reply, clean: Callable[[str], str]) -> Reading:
     """
     members = _members(reply.body)
     code, message = (
-        found and shortened(clean(found))
+        found and one_line(found, clean=clean)
         for found in (_code(service, members), _message(reply, members))
     )
     by_gateway = _by_gateway(reply, members)
@@ -151,7 +151,7 @@ def _by_gateway(reply: Reply, members: Mapping[str, object]) -> bool | None:
         return False
     if "x-kong-response-latency" in headers:
         return True
-    text = reply.body[: LONGEST_MESSAGE + 1].decode("utf-8", "replace").strip()
+    text = reply.body[: LONGEST + 1].decode("utf-8", "replace").strip()
     said = _text(members, "message") or text
     if reply.status in _REFUSALS and said in _GATEWAY_MESSAGES:
         return True
@@ -170,12 +170,6 @@ def _message(reply: Reply, members: Mapping[str, object]) -> str | None:
     if found is None and "text/plain" in reply.headers.get("content-type", ""):
         found = reply.body.decode("utf-8", "replace").strip()
     return found or None
-
-
-def shortened(text: str) -> str:
-    """Return one printable line of at most :data:`LONGEST_MESSAGE` characters."""
-    line = "".join(letter if letter.isprintable() else " " for letter in text)
-    return line if len(line) <= LONGEST_MESSAGE else f"{line[: LONGEST_MESSAGE - 1]}…"
 
 
 def _members(body: bytes) -> Mapping[str, object]:

@@ -9,13 +9,15 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Final
 
-from keyturn.doctor.probe_answers import shortened
+from keyturn.doctor.one_line import one_line
 from keyturn.jose.errors import InvalidKey
+from keyturn.jose.jwk import PRIVATE_MEMBERS
 from keyturn.verify import published
 from keyturn.verify.jwks_policy import CachePolicy
 from keyturn.verify.reports import AlarmKind
 
 _LEAKS: Final = frozenset({AlarmKind.PRIVATE_MEMBERS, AlarmKind.OCT_KEY})
+_SECRET_MEMBERS: Final = PRIVATE_MEMBERS | {"k"}
 _MEMBERS: Final = (
     "issuer",
     "jwks_uri",
@@ -36,7 +38,7 @@ class PublishedKeys:
     kids: tuple[str, ...] = ()
     algs: tuple[str, ...] = ()
     leaks: tuple[str, ...] = ()
-    """Sentences about secrets that the set shows to everybody."""
+    """Names of secret members (``k``, ``d``, …) that the set shows to everybody."""
     problem: str | None = None
 
 
@@ -45,15 +47,19 @@ def read_jwks(body: bytes) -> PublishedKeys:
     try:
         found = published.read(body, CachePolicy())
     except InvalidKey as broken:
-        return PublishedKeys(problem=shortened(broken.message))
-    leaks = tuple(shortened(one.message) for one in found.alarms if one.kind in _LEAKS)
+        return PublishedKeys(problem=one_line(broken.message))
     others = [one.message for one in found.alarms if one.kind not in _LEAKS]
     return PublishedKeys(
-        kids=tuple(shortened(key.kid) for key in found.keys if key.kid),
+        kids=tuple(one_line(key.kid) for key in found.keys if key.kid),
         algs=tuple(key.alg for key in found.keys),
-        leaks=leaks,
-        problem=shortened("; ".join(others)) if others else None,
+        leaks=_leaks(body) if len(others) < len(found.alarms) else (),
+        problem=one_line("; ".join(others)) if others else None,
     )
+
+
+def _leaks(body: bytes) -> tuple[str, ...]:
+    members = (jwk.keys() for jwk in json.loads(body)["keys"])
+    return tuple(sorted(set().union(*members) & _SECRET_MEMBERS))
 
 
 def read_discovery(body: bytes) -> Mapping[str, object]:
@@ -84,7 +90,7 @@ def clock_skew(date: str | None, began: datetime, seconds: float) -> float | Non
 
 def _shown(value: object) -> object:
     if isinstance(value, str):
-        return shortened(value)
+        return one_line(value)
     if isinstance(value, list) and all(isinstance(one, str) for one in value):
-        return [shortened(one) for one in value[:_LONGEST_LIST]]
+        return [one_line(one) for one in value[:_LONGEST_LIST]]
     return None
