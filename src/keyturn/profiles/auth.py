@@ -78,8 +78,12 @@ class Config:
 
     @property
     def published(self) -> tuple[Key, ...]:
-        """Return the keys of ``/.well-known/jwks.json``: all that are no shared secret."""
-        return tuple(key for key in self.keys.keys if not key.symmetric)
+        """Return the keys of ``/.well-known/jwks.json``: the public half of all but ``oct``."""
+        return tuple(
+            replace(key, private=False, use="sig", key_ops=("verify",))
+            for key in self.keys.keys
+            if not key.symmetric
+        )
 
 
 def read_config(env: Mapping[str, str], version: Version | None = None) -> Config:

@@ -182,6 +182,6 @@ BEHAVIOURS = (
         ("ANON_KEY", "SERVICE_ROLE_KEY", *_FOUR, "JWT_ISSUER"),
         "as before, but the JWTs are no API keys; functions get `sb-api-key`",
         'as before; functions: 401 "Invalid API key", 401 "Conflicting API keys"',
-        "services.md §8; supabase/supabase compose of September 2026",
+        "supabase/supabase `docker/` of September 2026 (`api-gw`)",
     ),
 )

@@ -244,7 +244,7 @@ BEHAVIOURS = (
         "`SUPABASE_JWKS` (a named kid has to be there; without kid the fit has to be unique)",
         "401 `UNAUTHORIZED_NO_AUTH_HEADER`, `_INVALID_JWT_FORMAT`, `_LEGACY_JWT`, "
         "`_ASYMMETRIC_JWT`, `_UNSUPPORTED_TOKEN_ALGORITHM`",
-        "supabase PR #45635; jose 6.2.18, run under deno (services.md §12)",
+        "supabase PR #45635; jose 6.2.18; run under deno",
     ),
     Behaviour(
         Kind.FUNCTIONS,

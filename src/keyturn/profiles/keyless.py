@@ -38,7 +38,7 @@ BEHAVIOURS = (
         ),
         "checks no token; sends its service key to the gateway and to Storage",
         "the gateway asks for DASHBOARD_USERNAME and DASHBOARD_PASSWORD",
-        "services.md §9; supabase #44055",
+        "supabase/supabase `docker-compose.yml`; supabase #44055",
     ),
     Behaviour(
         Kind.META,
@@ -46,6 +46,6 @@ BEHAVIOURS = (
         (),
         "checks no token; the gateway lets only the service role reach `/pg/`",
         "the gateway's 401 or 403",
-        "services.md §8, §9",
+        "supabase/supabase `kong.yml`, `lds.template.yaml`",
     ),
 )

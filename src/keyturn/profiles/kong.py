@@ -160,8 +160,8 @@ def _passed(
         x_api_key = _translated(config, credential.apikey) or credential.apikey
         trail.passed("Kong copies ?apikey= into x-api-key, an sb_ key as its JWT.")
     if route.sets_sb_api_key:
-        opaque = credential.apikey or credential.bearer
-        sb_api_key = _translated(config, opaque) or _translated(config, credential.bearer)
+        by_header = _translated(config, credential.apikey)
+        sb_api_key = by_header or _translated(config, credential.bearer)
     apikey = None if route.hides_credentials else credential.apikey
     return Request(service, authorization, apikey, x_api_key, sb_api_key, websocket)
 

@@ -35,7 +35,7 @@ from keyturn.profiles.realtime_words import (
     signer_problem,
 )
 from keyturn.profiles.request import Request
-from keyturn.profiles.token import Token, read, seconds
+from keyturn.profiles.token import Token, json_value, read, seconds
 from keyturn.profiles.trail import Trail
 from keyturn.profiles.verdict import Outcome, StartFailure, Verdict
 
@@ -56,6 +56,8 @@ class Config:
 
     secret: str = field(default="", repr=False)
     keys: KeySet = keyset.ABSENT
+    validators: Mapping[str, object] = field(default_factory=dict)
+    """``JWT_CLAIM_VALIDATORS``: claims that have to be exactly this where a token has them."""
     seeds: bool = True
     """Whether the start writes the settings into the tenant's row."""
     version: Version | None = None
@@ -81,8 +83,24 @@ def read_config(
         keys = keyset.realtime(env.get("API_JWT_JWKS"))
     except Broken as broken:
         failure = StartFailure(broken.logged, "API_JWT_JWKS", broken.sentence) if seeds else None
-        return Config(secret, keyset.ABSENT, seeds, version, failure)
-    return Config(secret, keys, seeds, version)
+        return Config(secret, seeds=seeds, version=version, failure=failure)
+    validators, failure = _validators(env.get("JWT_CLAIM_VALIDATORS", ""))
+    return Config(secret, keys, validators, seeds, version, failure)
+
+
+def _validators(text: str) -> tuple[Mapping[str, object], StartFailure | None]:
+    try:
+        value = json_value(text) if text.strip() else {}
+    except ValueError:
+        value = None
+    if isinstance(value, Mapping):
+        return value, None
+    failure = StartFailure(
+        "JWT_CLAIM_VALIDATORS is not a valid JSON object",
+        "JWT_CLAIM_VALIDATORS",
+        'It has to be a JSON object such as {"iss": "…"}.',
+    )
+    return {}, failure
 
 
 def judge(config: Config, request: Request, now: datetime) -> Verdict:
@@ -113,7 +131,7 @@ def judge_admin(config: Config, authorization: str | None, now: datetime) -> Ver
         return trail.refuse("The Authorization header is empty.", 403)
     trail.remark("The tenants API and the healthcheck know API_JWT_SECRET only, never the JWKS.")
     try:
-        claims = _verified(Config(config.secret), text, now)
+        claims = _verified(Config(config.secret), text, now, required=())
     except _Rejected as rejected:
         return trail.refuse(rejected.why, 403)
     except CannotCheck as unable:
@@ -191,7 +209,9 @@ def _broadcast(config: Config, trail: Trail, request: Request, now: datetime) ->
 # ── The check itself ────────────────────────────────────────────────────────────────────────────
 
 
-def _verified(config: Config, text: str, now: datetime) -> Mapping[str, object]:
+def _verified(
+    config: Config, text: str, now: datetime, *, required: tuple[str, ...] = ("role", "exp")
+) -> Mapping[str, object]:
     token = read(text)
     if token is None or token.header is None or token.claims is None:
         opaque = ": an opaque sb_ key reached Realtime" if text.startswith("sb_") else ""
@@ -199,7 +219,11 @@ def _verified(config: Config, text: str, now: datetime) -> Mapping[str, object]:
     key, name = _key_for(config, token)
     if not key.verify(token.alg or "", token.signing_input, token.signature):
         raise _Rejected(SIGNATURE, f"The signature is not that of {name}.")
-    return _claims(token.claims, unix(now))
+    for name, expected in config.validators.items():
+        if name in token.claims and token.claims[name] != expected:
+            why = f"JWT_CLAIM_VALIDATORS asks for another {shown(name)}."
+            raise _Rejected(MALFORMED, why)
+    return _claims(token.claims, unix(now), required)
 
 
 def _key_for(config: Config, token: Token) -> tuple[Key, str]:
@@ -229,15 +253,18 @@ def _why_no_signer(config: Config, token: Token) -> str:
     return f"Realtime needs a kid to pick a key, and this is {token}."
 
 
-def _claims(claims: Mapping[str, object], moment: int) -> Mapping[str, object]:
+def _claims(
+    claims: Mapping[str, object], moment: int, required: tuple[str, ...]
+) -> Mapping[str, object]:
     expiry = seconds(claims, "exp")
-    if claims.get("exp") is not None and expiry is None:
-        raise _Rejected(MALFORMED, 'The claim "exp" is no number.')
+    for name in ("exp", "iat"):
+        if claims.get(name) is not None and seconds(claims, name) is None:
+            raise _Rejected(MALFORMED, f'The claim "{name}" is no number.')
     if expiry is not None and expiry <= moment:
         raise _Rejected(
             EXPIRED, f"The token expired {int(moment - expiry)} s ago, and there is no leeway."
         )
-    missing = [name for name in ("role", "exp") if name not in claims]
+    missing = [name for name in required if name not in claims]
     if missing:
         raise _Rejected(NO_CLAIMS, f"The token lacks {' and '.join(missing)}.")
     return claims
@@ -252,7 +279,7 @@ BEHAVIOURS = (
     Behaviour(
         Kind.REALTIME,
         "all known",
-        ("API_JWT_SECRET", "API_JWT_JWKS", "SEED_SELF_HOST"),
+        ("API_JWT_SECRET", "API_JWT_JWKS", "SEED_SELF_HOST", "JWT_CLAIM_VALIDATORS"),
         "by kid and type; HS* without a known kid falls back to `API_JWT_SECRET`, every other "
         "algorithm needs a known kid; `exp` and `role` are required; no leeway",
         'socket: 401 with `{"error": …}`; join: a reason such as `JwtSignatureError`; REST: 401 '
@@ -263,7 +290,7 @@ BEHAVIOURS = (
         Kind.REALTIME,
         "tenants API and healthcheck",
         ("API_JWT_SECRET",),
-        "`API_JWT_SECRET` only, never the JWKS",
+        "`API_JWT_SECRET` only, never the JWKS; any role, `exp` is not required",
         "403",
         "realtime 2.129.8 `router.ex` (keys passed as nil)",
     ),

@@ -8,7 +8,7 @@ PostgREST ``Config.hs``, ``Auth/Jwt.hs``, CHANGELOG (#3598, #5196); tekul/jose-j
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from keyturn.deploy.inventory import Kind, Version
@@ -26,6 +26,7 @@ from keyturn.profiles.verdict import Outcome, StartFailure, Verdict
 
 KIDS_COUNT_SINCE: Version = (13,)
 SHORTEST_SECRET = 32
+ROLE_CLAIM_SPELLINGS = ("", ".role", '."role"', "$.role")
 SKEW_UP_TO_12 = 1
 TIME_BUG = ((14, 16), (14, 17), (16, 0))
 """Versions that at times call a fresh token "issued at future" (#5196)."""
@@ -38,6 +39,8 @@ class Config:
     keys: KeySet = keyset.ABSENT
     settings: Settings = field(default_factory=Settings)
     version: Version | None = None
+    role_claim: str | None = None
+    """``PGRST_JWT_ROLE_CLAIM_KEY`` when it is not the claim ``role``."""
     unread_file: str | None = None
     """``PGRST_JWT_SECRET=@file`` names a file that could not be read here."""
     failure: StartFailure | None = None
@@ -63,15 +66,21 @@ def read_config(
         env.get("PGRST_JWT_AUD") or None,
         SKEW_SECONDS if _kids_count(version) else SKEW_UP_TO_12,
     )
+    role_claim = env.get("PGRST_JWT_ROLE_CLAIM_KEY", "").strip()
+    config = Config(
+        settings=settings,
+        version=version,
+        role_claim=role_claim if role_claim not in ROLE_CLAIM_SPELLINGS else None,
+    )
     text = env.get("PGRST_JWT_SECRET", "")
     if text.startswith("@"):
         content = (files or {}).get(text[1:])
         if content is None:
-            return Config(settings=settings, version=version, unread_file=text[1:])
+            return replace(config, unread_file=text[1:])
         text = content.removesuffix("\n")
     if _is_true(env.get("PGRST_JWT_SECRET_IS_BASE64", "")) and text:
-        return _from_base64(text, settings, version)
-    return _checked(Config(keyset.postgrest(text), settings, version))
+        return _from_base64(text, config)
+    return _checked(replace(config, keys=keyset.postgrest(text)))
 
 
 def judge(config: Config, request: Request, now: datetime) -> Verdict:
@@ -138,6 +147,9 @@ def _admitted(config: Config, trail: Trail, text: str, now: datetime) -> Verdict
             'This version at times answers PGRST303 "JWT issued at future" to a fresh token '
             "(PostgREST #5196); upgrade."
         )
+    if config.role_claim is not None:
+        trail.remark(f"PGRST_JWT_ROLE_CLAIM_KEY is {shown(config.role_claim)}: the role is there.")
+        return trail.accept("PostgREST accepts the token.", None)
     return trail.accept(f"The request runs as {shown(admitted.role)}.", admitted.role)
 
 
@@ -238,19 +250,19 @@ def _checked(config: Config) -> Config:
         f"It has {len(key.secret or b'')} bytes, and PostgREST 13 and later refuse to start "
         f"with fewer than {SHORTEST_SECRET}.",
     )
-    return Config(config.keys, config.settings, config.version, failure=failure)
+    return replace(config, failure=failure)
 
 
-def _from_base64(text: str, settings: Settings, version: Version | None) -> Config:
+def _from_base64(text: str, config: Config) -> Config:
     decoded = keyset.postgrest_base64(text)
     if decoded is not None:
-        return _checked(Config(decoded, settings, version))
+        return _checked(replace(config, keys=decoded))
     failure = StartFailure(
         "The JWT secret is not valid base64",
         "PGRST_JWT_SECRET_IS_BASE64",
         "It is true, but PGRST_JWT_SECRET is not base64; with a JWKS it must be false.",
     )
-    return Config(settings=settings, version=version, failure=failure)
+    return replace(config, failure=failure)
 
 
 def _is_true(text: str) -> bool:

@@ -258,6 +258,6 @@ BEHAVIOURS = (
         "oct key, else to the secret; ES* and RS* need the kid (or none on both sides)",
         'HTTP 400 with `statusCode` "403", `AccessDenied` and jose\'s message; reading an object '
         "runs as `anon` instead; S3: 403",
-        "storage 1.74.0 `src/internal/auth/jwt.ts`; run, services.md §12",
+        "storage 1.74.0 `src/internal/auth/jwt.ts`; each row seen on a running Storage",
     ),
 )

@@ -46,9 +46,9 @@ class Token:
         return value if isinstance(value, str) else None
 
     def __str__(self) -> str:
-        """Return the words of a report: ``an "ES256" token with kid "…"``."""
-        named = "without kid" if self.kid is None else f"with kid {shown(self.kid)}"
-        return f"a token with alg {shown(self.alg) if self.alg else 'missing'} {named}"
+        """Return the words of a report: ``a token (alg "ES256", kid "…")``."""
+        kid = "no kid" if self.kid is None else f"kid {shown(self.kid)}"
+        return f"a token ({'no alg' if self.alg is None else f'alg {shown(self.alg)}'}, {kid})"
 
 
 def count_parts(text: str) -> int:
