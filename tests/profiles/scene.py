@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hmac
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -67,8 +68,6 @@ def unsecured() -> str:
 
 def hmac_token(secret: str, alg: str, digest: str) -> str:
     """A kid-less token with any HMAC algorithm."""
-    import hmac
-
     unsigned = f"{segment({'alg': alg, 'typ': 'JWT'})}.{segment(dict(CLAIMS))}"
     return f"{unsigned}.{segment(hmac.digest(secret.encode(), unsigned.encode(), digest))}"
 
