@@ -22,10 +22,12 @@ COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
     "up": ("keyturn.cli.up", "Run the whole Auth plane on this machine."),
     "status": ("keyturn.cli.status", "Show the parts of a running stack."),
     "down": ("keyturn.cli.down", "Stop a running stack."),
+    "doctor": ("keyturn.cli.doctor", "Find out why a request gets 401, and what to do."),
     "check": ("keyturn.cli.check", "Prove that a deployment signs, publishes and verifies."),
     "keys": ("keyturn.cli.keys", "List, turn and revoke signing keys."),
     "apikeys": ("keyturn.cli.apikeys", "List, create and revoke API keys."),
     "token": ("keyturn.cli.token", "Inspect a token, explain its refusal, sign one for a test."),
+    "convert": ("keyturn.cli.convert", "Turn a key from any form into any other."),
     "serve": ("keyturn.cli.serve", "Run the Auth server alone, for production."),
     "standin-rest": ("keyturn.cli.standin", "Run the local REST stand-in alone."),
 }

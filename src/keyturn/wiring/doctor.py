@@ -1,0 +1,171 @@
+"""What ``keyturn doctor`` needs from the machine: the folder, the environment, and the lookers."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+from urllib.parse import urlsplit
+
+from keyturn.adapters.deployment_files import FolderSource
+from keyturn.adapters.system import entropy, now
+from keyturn.deploy.inventory import VERIFIERS, Inventory, Kind
+from keyturn.deploy.source import Ask
+from keyturn.errors import UsageError
+from keyturn.flows import doctor as flow
+from keyturn.secret import Secret
+
+if TYPE_CHECKING:
+    from keyturn.doctor.canaries import Canaries
+    from keyturn.doctor.facts import DatabaseFacts, LogFacts, ProbeFacts, Unknown
+    from keyturn.doctor.report import Report
+    from keyturn.doctor.why import Why
+    from keyturn.flows.doctor_fix import Applier, Fixes
+
+DATABASE_VARIABLE: Final = "KEYTURN_DOCTOR_DATABASE_URL"
+
+
+@dataclass(frozen=True, slots=True)
+class DoctorOptions:
+    """What the command line says about what to look at."""
+
+    folder: str
+    files: tuple[str, ...] = ()
+    env_files: tuple[str, ...] = ()
+    profiles: tuple[str, ...] = ()
+    probe: str | None = None
+    probe_service_role: bool = False
+    proxy: bool = False
+    database: Secret | None = None
+    access_log: str | None = None
+    with_matrix: bool = True
+
+
+def run_diagnosis(options: DoctorOptions) -> flow.Examined:
+    """Examine the deployment; raises ``Unreadable`` and ``UsageError``."""
+    source, ask = _deployment(options)
+    looks = flow.Looks(_probe(options), _database(options), _logs(options))
+    wish = flow.Wish(options.with_matrix, options.probe_service_role)
+    return asyncio.run(flow.diagnose(source, ask, looks, wish, now=now(), randomness=entropy))
+
+
+def run_explanation(
+    options: DoctorOptions, token: str, services: Sequence[Kind] = VERIFIERS
+) -> tuple[Inventory, Why]:
+    """Follow one credential; raises ``NotACredential``, ``Unreadable`` and ``UsageError``."""
+    source, ask = _deployment(options)
+    return asyncio.run(flow.explain(source, ask, token, services, now=now()))
+
+
+def run_fix(report: Report) -> Fixes:
+    """Apply the safe changes of ``report`` where this version can, else only list them."""
+    from keyturn.flows.doctor_fix import fix
+
+    return asyncio.run(fix(report, applier()))
+
+
+def applier() -> Applier | None:
+    """Return the path that changes files; None: this version only shows the edits."""
+    return None
+
+
+def database_url(
+    given: str | None, file_content: Secret | None, environment: Mapping[str, str] | None = None
+) -> Secret | None:
+    """Return the database's address: from the file, the command line, or the environment.
+
+    Raises ``UsageError`` for a password on the command line, where other users can read it.
+    """
+    if file_content is not None:
+        return file_content
+    if given is not None:
+        if _holds_password(given):
+            raise UsageError(
+                "The database URL on the command line holds a password, which others can read.",
+                hint=f"Put the URL into {DATABASE_VARIABLE}, or into a file for "
+                "--database-url-file F (- reads standard input).",
+            )
+        return Secret(given)
+    held = (os.environ if environment is None else environment).get(DATABASE_VARIABLE)
+    return Secret(held) if held else None
+
+
+def _holds_password(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        return parts.password is not None or "password=" in url.lower()
+    except ValueError:
+        return True
+
+
+def _deployment(options: DoctorOptions) -> tuple[FolderSource, Ask]:
+    """Return the folder and what to read there; a file instead of a folder is the ``-f`` of it."""
+    path = Path(options.folder)
+    files = options.files
+    if path.is_file():
+        files = (path.name, *files)
+        path = path.parent
+    if not path.is_dir():
+        raise UsageError(
+            f"{options.folder} is no folder.",
+            hint="Give the folder that holds docker-compose.yml and .env.",
+        )
+    ask = Ask(
+        files=tuple(_from_folder(path, one) for one in files),
+        env_files=tuple(_from_folder(path, one) for one in options.env_files),
+        environment=dict(os.environ),
+        profiles=options.profiles,
+    )
+    return FolderSource(path), ask
+
+
+def _from_folder(folder: Path, named: str) -> str:
+    """Return ``named`` as seen from ``folder``; what is not there is taken from where we stand."""
+    if Path(named).is_absolute() or (folder / named).exists() or not Path(named).exists():
+        return named
+    return Path(os.path.relpath(named, folder)).as_posix()
+
+
+def _probe(
+    options: DoctorOptions,
+) -> Callable[[Inventory, Canaries], Awaitable[ProbeFacts | Unknown]] | None:
+    url = options.probe
+    if url is None:
+        return None
+    from keyturn.adapters.probe import probe
+    from keyturn.flows.ports.doctor import Limits
+
+    limits = Limits(
+        include_service_role=options.probe_service_role,
+        proxy=_proxy(url) if options.proxy else None,
+    )
+    return lambda _, held: probe(url, held, limits)
+
+
+def _proxy(url: str) -> str | None:
+    from urllib.request import getproxies
+
+    return getproxies().get(urlsplit(url).scheme)
+
+
+def _database(options: DoctorOptions) -> Callable[[], Awaitable[DatabaseFacts | Unknown]] | None:
+    address = options.database
+    if address is None:
+        return None
+    from keyturn.adapters.doctor_database import look
+
+    return lambda: look(address)
+
+
+def _logs(options: DoctorOptions) -> Callable[[], Awaitable[LogFacts | Unknown]] | None:
+    path = options.access_log
+    if path is None:
+        return None
+    from keyturn.adapters import access_log
+
+    if path != "-" and not os.access(path, os.R_OK):
+        raise UsageError(f"--access-log {path} cannot be read.")
+    return lambda: asyncio.to_thread(access_log.read, path)

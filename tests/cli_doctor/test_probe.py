@@ -1,0 +1,122 @@
+"""``--probe``: predictions beside what running services answer, and what a restart hides."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import threading
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from tests.cli_doctor.conftest import RunDoctor
+from tests.probe.deployment import Deployment as Running
+from tests.probe.deployment import serving
+from tests.support.deployments import Deployment, healthy
+
+from keyturn.jose.keys import signing_key_from_jwk
+from keyturn.secret import Secret
+
+
+@contextlib.contextmanager
+def run(services: Running) -> Iterator[str]:
+    """Serve on a loopback port from a thread; yields the address."""
+    started, stop = threading.Event(), asyncio.Event()
+    found: dict[str, object] = {}
+
+    async def serve() -> None:
+        found["loop"] = asyncio.get_running_loop()
+        async with serving(services.handle) as port:
+            found["url"] = f"http://127.0.0.1:{port}"
+            started.set()
+            await stop.wait()
+
+    thread = threading.Thread(target=asyncio.run, args=(serve(),))
+    thread.start()
+    assert started.wait(10)
+    try:
+        yield str(found["url"])
+    finally:
+        loop = found["loop"]
+        assert isinstance(loop, asyncio.AbstractEventLoop)
+        loop.call_soon_threadsafe(stop.set)
+        thread.join(10)
+
+
+@pytest.fixture
+def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Deployment:
+    """A healthy deployment of now: canaries must be valid for services with a real clock."""
+    now = datetime.now(UTC)
+    monkeypatch.setattr("keyturn.wiring.doctor.now", lambda: now)
+    return healthy(tmp_path / "deployment", now=now)
+
+
+@pytest.fixture
+def running(files: Deployment) -> Running:
+    """The services of those files."""
+    keys = files.keys
+    return Running(
+        signing_key_from_jwk(keys.ec.jwk(private=True)),
+        Secret(keys.jwt_secret),
+        anon=keys.anon,
+        service=keys.service_role,
+        publishable=keys.publishable,
+        secret_key=keys.secret,
+        api_token=keys.anon_asymmetric,
+    )
+
+
+def test_services_that_do_as_the_files_say_differ_nowhere(
+    doctor: RunDoctor, files: Deployment, running: Running
+) -> None:
+    with run(running) as url:
+        document = doctor(str(files.folder), "--probe", url, "--json").json
+    cells = [cell for cell in document["matrix"]["cells"] if cell["observed"]]
+    assert document["matrix"]["observed"] is True
+    assert len(cells) > 25
+    told = [c for c in cells if c["observed"]["accepted"] is not None and c["differs"]]
+    # The stand-in has no key for a function that gets an API key only.
+    assert {(c["service"], c["credential"]) for c in told} <= {("functions", "publishable")}
+    assert document["observed"]["probe"]["jwks"]["kids"] == [files.keys.ec.kid]
+
+
+def test_a_service_that_was_not_recreated_shows_as_a_difference(
+    doctor: RunDoctor, files: Deployment, running: Running
+) -> None:
+    running.wired -= {"storage"}
+    with run(running) as url:
+        seen = doctor(str(files.folder), "--probe", url)
+        document = doctor(str(files.folder), "--probe", url, "--json").json
+    assert "ok≠400!" in seen.out
+    assert "observed with user ES256: 400" in seen.out
+    assert "What runs" in seen.out
+    storage = {c["credential"]: c for c in document["matrix"]["cells"] if c["service"] == "storage"}
+    assert storage["user ES256"]["differs"]
+    assert storage["user ES256"]["judgement"] == "bad"
+    assert not storage["user HS256"]["differs"]
+
+
+def test_service_role_is_sent_only_when_asked(
+    doctor: RunDoctor, files: Deployment, running: Running
+) -> None:
+    powerful = {files.keys.service_role, files.keys.secret}
+    with run(running) as url:
+        doctor(str(files.folder), "--probe", url)
+        assert not powerful & {request.apikey for request in running.requests}
+        doctor(str(files.folder), "--probe", url, "--probe-service-role")
+    assert powerful <= {request.apikey for request in running.requests}
+
+
+def test_nothing_that_answered_is_printed_as_a_secret(
+    doctor: RunDoctor, files: Deployment, running: Running
+) -> None:
+    with run(running) as url:
+        outputs = [
+            doctor(str(files.folder), "--probe", url, "--format", form).out
+            for form in ("text", "json", "sarif", "markdown")
+        ]
+    sent = {r.bearer for r in running.requests} | {r.apikey for r in running.requests}
+    assert len(sent) > 5
+    for printed in outputs:
+        assert [token for token in sent if token and token in printed] == []
