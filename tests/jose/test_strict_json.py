@@ -140,3 +140,17 @@ def test_anything_is_refused_with_a_value_error_or_means_what_others_read(raw: b
     except ValueError:
         return
     assert value == json.loads(raw)
+
+
+@given(st.integers(-(10**40), 10**40), st.sampled_from(["", ".0", ".5", "e0", "E+2"]))
+def test_a_number_is_read_exactly_or_refused(number: int, more: str) -> None:
+    """Integers beyond 20 digits are refused, however the fast path reads them."""
+    raw = f'{{"a":{number}{more}}}'.encode()
+    try:
+        read = strict_json.loads(raw)["a"]
+    except ValueError:
+        assert more == ""
+        assert len(str(abs(number))) > 20
+    else:
+        assert read == json.loads(f"{number}{more}")
+        assert more != "" or type(read) is int
