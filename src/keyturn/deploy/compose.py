@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from keyturn.deploy.compose_model import Loader
@@ -39,8 +40,13 @@ def read(source: Source, ask: Ask) -> Inventory:
         duplicates=chosen.variables.duplicates(),
         commented_variables=_commented(chosen),
         notes=(*chosen.notes, *loader.notes, *services.notes, *unset.values()),
-        project=chosen.variables.lookup("COMPOSE_PROJECT_NAME") or root.text("name"),
+        project=_project(chosen.variables.lookup("COMPOSE_PROJECT_NAME") or root.text("name")),
     )
+
+
+def _project(name: str | None) -> str | None:
+    """Return the name when it can be one; what cannot is not repeated."""
+    return name if name and re.fullmatch(r"[a-z0-9][a-z0-9_-]{0,62}", name) else None
 
 
 def _running(

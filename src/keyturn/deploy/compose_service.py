@@ -43,7 +43,7 @@ class Services:
 
     def _service(self, name: str, entry: Entry) -> Service:
         body = entry.value if isinstance(entry.value, Tree) else Tree({}, entry.place)
-        image = body.text("image")
+        image = images.named(body.text("image"))
         kind = images.kind_of(image) if image else None
         if kind is None:
             self.notes.append(_unknown(name, image, entry.place))

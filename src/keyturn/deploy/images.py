@@ -37,6 +37,14 @@ _OWNED: Final[dict[str, tuple[str, ...]]] = {
 _VERSION: Final = re.compile(r"v?(\d+(?:\.\d+)*)(?![\d.])")
 
 
+_REFERENCE: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/:@+-]{0,254}")
+
+
+def named(image: str | None) -> str | None:
+    """Return the text when it can be an image's name; what cannot is not repeated anywhere."""
+    return image if image and _REFERENCE.fullmatch(image) else None
+
+
 def split(image: str) -> tuple[str, str | None]:
     """Return the image's name without registry tag and digest, and the tag."""
     name = image.partition("@")[0]

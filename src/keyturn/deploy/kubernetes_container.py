@@ -34,7 +34,7 @@ class Containers:
 
     def service(self, name: str, workload: Workload, container: Tree) -> Service:
         """Return the container as a service."""
-        image = container.text("image")
+        image = images.named(container.text("image"))
         settings = self._settings(workload, container)
         return Service(
             name=name,
