@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 
 from tests.doctor.case import Break, Case, Members, both, jwt_jwks, jwt_keys, phase_3
 from tests.support.deployments import Deployment, ECKey, api_claims, b64url, compact, hs256
@@ -26,6 +27,17 @@ def _public(made: Deployment) -> list[Members]:
 
 def _array_for(service: str, name: str) -> Break:
     return lambda made: literal(service, name, _public(made))(made)
+
+
+def by_variable(service: str, name: str, value: Callable[[Deployment], object]) -> Break:
+    """Give a service its own variable in ``.env`` with a value of its own."""
+
+    def breaks(made: Deployment) -> object:
+        found = value(made)
+        made.set("OWN_JWKS", found if isinstance(found, str) else compact(found))
+        return made.set_setting(service, name, "${OWN_JWKS}")
+
+    return breaks
 
 
 def _other_key(made: Deployment) -> str:
@@ -77,7 +89,11 @@ def _readable_by_functions(made: Deployment) -> object:
 
 ARTICLE = [{"alg": "ES256", "key_id": "key-1", "private_key": "-----BEGIN …"}]
 
+OWN = "OWN_JWKS="
 CASES = (
+    Case("KT004", by_variable("realtime", "API_JWT_JWKS", _public), "realtime", OWN, note="own"),
+    Case("KT018", by_variable("realtime", "API_JWT_JWKS", _other_key), "realtime", OWN, note="own"),
+    Case("KT092", by_variable("storage", "JWT_JWKS", _public), "storage", OWN, note="own"),
     Case("KT001", lambda d: d.set("JWT_JWKS", d.keys.jwt_jwks + "}"), "rest", JWKS),
     Case("KT002", literal("storage", "JWT_JWKS", '{"keys":['), "storage", "JWT_JWKS:"),
     Case("KT003", literal("realtime", "API_JWT_JWKS", '{"keys":['), "realtime", "API_JWT_JWKS:"),

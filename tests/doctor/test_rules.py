@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,22 @@ CASES = (*broken_keys.CASES, *broken_wiring.CASES, *broken_running.CASES)
 HEALTHY = [(era, None) for era in ERAS] + [(era, False) for era in ASYMMETRIC_ERAS]
 
 
+Look = Callable[[Case], tuple[Deployment, tuple[Finding, ...]]]
+
+
+@pytest.fixture(scope="module")
+def look(tmp_path_factory: pytest.TempPathFactory) -> Look:
+    """Break a healthy deployment and look at it, once for each case."""
+    done: dict[str, tuple[Deployment, tuple[Finding, ...]]] = {}
+
+    def looked(case: Case) -> tuple[Deployment, tuple[Finding, ...]]:
+        if case.label not in done:
+            done[case.label] = examined(case, tmp_path_factory.mktemp("made"))
+        return done[case.label]
+
+    return looked
+
+
 def examined(case: Case, folder: Path) -> tuple[Deployment, tuple[Finding, ...]]:
     """Break a healthy deployment and look at it."""
     made = healthy(folder, case.era, asymmetric=case.asymmetric)
@@ -28,8 +45,8 @@ def examined(case: Case, folder: Path) -> tuple[Deployment, tuple[Finding, ...]]
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.label)
-def test_one_broken_thing_is_found_where_it_is(case: Case, tmp_path: Path) -> None:
-    made, found = examined(case, tmp_path)
+def test_one_broken_thing_is_found_where_it_is(case: Case, look: Look) -> None:
+    made, found = look(case)
     assert {one.id for one in found} - case.also == {case.id}
     finding = next(one for one in found if one.id == case.id)
     assert finding.service == case.service
@@ -109,9 +126,14 @@ def _apply(made: Deployment, edit: Edit) -> None:
         made.uncomment_setting(edit.service, edit.name)  # type: ignore[union-attr]
 
 
+def test_a_rule_that_mends_has_a_case_with_a_safe_edit(look: Look) -> None:
+    safe = {one.id for case in CASES for one in look(case)[1] if one.safe}
+    assert safe == {rule.id for rule in RULES if rule.mends}
+
+
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.label)
-def test_no_finding_shows_a_secret(case: Case, tmp_path: Path) -> None:
-    made, found = examined(case, tmp_path)
+def test_no_finding_shows_a_secret(case: Case, look: Look) -> None:
+    made, found = look(case)
     keys = made.keys
     secrets = (keys.jwt_secret, keys.anon, keys.service_role, keys.secret, keys.publishable,
                keys.oct["k"], keys.ec.jwk(private=True)["d"])  # fmt: skip

@@ -118,6 +118,8 @@ class Rule:
     """What the user sees, verbatim: for ``doctor --error`` and the title of a docs page."""
     sources: tuple[str, ...] = ()
     """Where the behaviour is taken from: services and versions, issues (``supabase#46303``)."""
+    mends: bool = False
+    """Whether its findings can carry a safe edit; each finding says whether it does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +151,7 @@ def run(rule: Rule, facts: Facts) -> tuple[Finding, ...]:
             places=seen.places,
             service=seen.service,
             edits=seen.edits,
-            safe=seen.safe,
+            safe=seen.safe and bool(seen.edits),
         )
         for seen in rule.check(facts)
     )

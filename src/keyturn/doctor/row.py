@@ -19,8 +19,19 @@ def row(
     confidence: Confidence = Confidence.CERTAIN,
     symptoms: tuple[str, ...] = (),
     sources: tuple[str, ...] = (),
+    mends: bool = False,
 ) -> Rule:
     """Return the rule ``KTnnn``; most are certain and need the files only."""
     return Rule(
-        f"KT{number:03}", title, severity, confidence, needs, why, fix, check, symptoms, sources
+        id=f"KT{number:03}",
+        title=title,
+        severity=severity,
+        confidence=confidence,
+        needs=needs,
+        why=why,
+        fix=fix,
+        check=check,
+        symptoms=symptoms,
+        sources=sources,
+        mends=mends,
     )

@@ -236,7 +236,7 @@ RULES: Final = (
         why="Studio asks Auth and Storage through the gateway; its pages stay empty or fail.",
         fix="Give Studio what the gateway has: ${ANON_KEY} and ${SERVICE_ROLE_KEY}, or once those "
         "are gone SUPABASE_PUBLISHABLE_KEY and SUPABASE_SECRET_KEY. An ES256 JWT is no apikey.",
-        sources=("supabase#44055", "services.md §9", "services.md §13 row 21"),
+        sources=("supabase#44055",),
     ),
     row(
         44,
@@ -248,7 +248,7 @@ RULES: Final = (
         fix="Sign ANON_KEY and SERVICE_ROLE_KEY anew with the secret that the services get, both "
         "at once, and recreate the services.",
         symptoms=("JWSError JWSInvalidSignature", "invalid signature"),
-        sources=("supabase#17164", "supabase#28611", "services.md §13 row 44"),
+        sources=("supabase#17164", "supabase#28611"),
     ),
     row(
         45,
@@ -259,7 +259,7 @@ RULES: Final = (
         "your own belongs into Authorization.",
         fix="Give functions the gateway's keys, and send custom tokens as Authorization: Bearer.",
         symptoms=("Invalid authentication credentials",),
-        sources=("supabase#38911", "supabase#38611", "services.md §13 row 45"),
+        sources=("supabase#38911", "supabase#38611"),
     ),
     row(
         48,
@@ -270,7 +270,7 @@ RULES: Final = (
         "make. On 9 January 2027 at 23:00 UTC every client that has one gets 401.",
         fix="Make your own JWT_SECRET, ANON_KEY and SERVICE_ROLE_KEY, or go to sb_ keys.",
         symptoms=("JWT expired",),
-        sources=("services.md §10 row 19", "users.md §0.2"),
+        sources=("docker/.env.example",),
     ),
     row(
         49,
@@ -282,7 +282,7 @@ RULES: Final = (
         fix="Sign ANON_KEY_ASYMMETRIC and SERVICE_ROLE_KEY_ASYMMETRIC with the key in use, and "
         "recreate the gateway, before an old key is removed.",
         symptoms=("No suitable key was found to decode the JWT",),
-        sources=("services.md §11", "services.md §13 row 49"),
+        sources=("kong-entrypoint.sh", "envoy lds.template.yaml"),
     ),
     row(
         54,
@@ -301,7 +301,7 @@ RULES: Final = (
         _well_known,
         why="Supabase's CLI uses these two fixed keys on every laptop.",
         fix="Make your own: `keyturn apikeys create`, or utils/rotate-new-api-keys.sh.",
-        sources=("services.md §8",),
+        sources=("supabase/cli",),
     ),
     row(
         58,
@@ -310,7 +310,7 @@ RULES: Final = (
         _wrong_role,
         why="The services follow the role in the token, not the name of the variable.",
         fix="Sign the key anew: anon for ANON_KEY, service_role for SERVICE_ROLE_KEY.",
-        sources=("services.md §1",),
+        sources=("supabase/docker generate-keys.sh",),
     ),
     row(
         59,
@@ -321,7 +321,7 @@ RULES: Final = (
         "cannot update at once.",
         fix="Go to sb_ keys, which do not expire, or sign a new key and bring it to every client.",
         symptoms=("JWT expired",),
-        sources=("supabase-kubernetes#236", "services.md §0.2"),
+        sources=("supabase-kubernetes#236",),
     ),
     row(
         76,
@@ -331,7 +331,7 @@ RULES: Final = (
         why="The gateway refuses, or takes for another role, what the service sends.",
         fix="Write ${SUPABASE_PUBLISHABLE_KEY} and ${SUPABASE_SECRET_KEY} at every service.",
         symptoms=("Invalid API key",),
-        sources=("services.md §8",),
+        sources=("compose of March 2026",),
     ),
     row(
         93,

@@ -102,7 +102,7 @@ RULES: Final = (
         fix="Convert the PEM to a JWK with kid, alg, use and key_ops; `keyturn keys` reads this "
         "form and writes the one that Auth reads.",
         symptoms=("no signing key detected",),
-        sources=("users.md §1.4", "services.md §1"),
+        sources=("RFC 7517 §4", "auth conf/jwk.go"),
     ),
     row(
         71,
@@ -114,7 +114,7 @@ RULES: Final = (
         "ignored without a word, and ES256 tokens are refused.",
         fix="Use the service's own name.",
         symptoms=("UNAUTHORIZED_ASYMMETRIC_JWT",),
-        sources=("users.md §1.4", "services.md §1"),
+        sources=("compose of March 2026",),
     ),
     row(
         72,
@@ -124,7 +124,8 @@ RULES: Final = (
         why="RFC 7518 asks for base64url without padding. Some services read other spellings, "
         "some refuse the key, and PostgREST drops the whole set (KT053).",
         fix="Spell x, y and d without = and with - and _ for + and /.",
-        sources=("RFC 7518 §6.2.1", "services.md §4"),
+        sources=("RFC 7518 §6.2.1",),
+        mends=True,
     ),
     row(
         84,
@@ -133,6 +134,7 @@ RULES: Final = (
         _base64_flag,
         why="With PGRST_JWT_SECRET_IS_BASE64 the JSON is decoded as base64, which fails at start.",
         fix="Take PGRST_JWT_SECRET_IS_BASE64 out.",
-        sources=("services.md §4a",),
+        sources=("PostgREST Config.hs",),
+        mends=True,
     ),
 )

@@ -9,7 +9,6 @@ from typing import Final
 from keyturn.deploy.inventory import Kind, Service
 from keyturn.deploy.opened import text
 from keyturn.doctor.credentials import Jwk, Shape
-from keyturn.doctor.facts import ProbeFacts
 from keyturn.doctor.finding import Facts, Seen, Severity
 from keyturn.doctor.holdings import (
     AUTH_KEYS,
@@ -168,54 +167,6 @@ def _nothing_published(facts: Facts) -> Iterator[Seen]:
         )
 
 
-def _no_issuer(facts: Facts) -> Iterator[Seen]:
-    service = facts.inventory.of_kind(Kind.AUTH)
-    if service is None or signing_key(facts.inventory) is None:
-        return
-    setting = service.get("GOTRUE_JWT_ISSUER")
-    if setting is None or not setting.is_set:
-        yield Seen(
-            f"{service.name} signs ES256 and has no GOTRUE_JWT_ISSUER.",
-            places_of(setting) or (service.place,),
-            service.name,
-            fix="Write under its environment:\n  GOTRUE_JWT_ISSUER: ${API_EXTERNAL_URL}\n"
-            "with API_EXTERNAL_URL ending in /auth/v1.",
-        )
-
-
-def _discovery(facts: Facts) -> Iterator[Seen]:
-    yield from _no_issuer(facts)
-    seen = facts.probes.discovery if isinstance(facts.probes, ProbeFacts) else {}
-    uri = seen.get("jwks_uri")
-    if isinstance(uri, str) and not uri.startswith(("http://", "https://")):
-        yield Seen("The discovery document names its JWKS by a relative URL.", service="auth")
-
-
-def _issuers(facts: Facts) -> Iterator[Seen]:
-    auth = facts.inventory.of_kind(Kind.AUTH)
-    own = auth.get("GOTRUE_JWT_ISSUER") if auth is not None else None
-    issuer = (text(own) or "").rstrip("/")
-    if auth is None or own is None or not issuer:
-        return
-    if issuer.endswith("/auth/v1/auth/v1"):
-        yield Seen("GOTRUE_JWT_ISSUER ends in /auth/v1 twice.", places_of(own), auth.name,
-                   severity=Severity.ERROR)  # fmt: skip
-    elif not issuer.endswith("/auth/v1") and signing_key(facts.inventory) is not None:
-        yield Seen(
-            "GOTRUE_JWT_ISSUER does not end in /auth/v1, where the gateway serves Auth.",
-            places_of(own),
-            auth.name,
-        )
-    gateway = facts.inventory.gateway
-    other = gateway.get("JWT_ISSUER") if gateway is not None else None
-    if gateway is not None and other is not None and (text(other) or "").rstrip("/") != issuer:
-        yield Seen(
-            f"JWT_ISSUER of {gateway.name} is not the issuer that {auth.name} writes.",
-            places_of(other, own),
-            gateway.name,
-        )
-
-
 def _duplicate_kids(facts: Facts) -> Iterator[Seen]:
     for group in shared(key_documents(facts.inventory)):
         counts = Counter(key.kid for key in group[0].document.keys if key.kid)
@@ -288,7 +239,7 @@ RULES: Final = (
             "no signing key detected",
             "multiple signing keys detected, only 1 signing key is supported",
         ),
-        sources=("auth conf/jwk.go:86", "services.md §13 row 9"),
+        sources=("auth conf/jwk.go:86",),
     ),
     row(
         11,
@@ -302,7 +253,8 @@ RULES: Final = (
         fix="Add the oct key, k = base64url(JWT_SECRET) without padding, to JWT_KEYS until nobody "
         "uses legacy keys; if you override the algorithms, set both spellings.",
         symptoms=("signing method HS256 is invalid",),
-        sources=("supabase#42037", "auth#2403", "cli#4817", "services.md §13 row 11"),
+        sources=("supabase#42037", "auth#2403", "cli#4817"),
+        mends=True,
     ),
     row(
         12,
@@ -316,7 +268,8 @@ RULES: Final = (
             "signing method ES256 is invalid",
             "key is of invalid type: HMAC sign expects []byte",
         ),
-        sources=("cli#4488", "auth conf/jwk.go:217", "services.md §13 row 12"),
+        sources=("cli#4488", "auth conf/jwk.go:217"),
+        mends=True,
     ),
     row(
         13,
@@ -327,17 +280,7 @@ RULES: Final = (
         "against it finds no key and refuses every token.",
         fix="Put a key pair into JWT_KEYS (verify-only at first), or leave GOTRUE_JWT_KEYS out.",
         symptoms=('{"keys":[]}',),
-        sources=("supabase#40915", "cli#4614", "services.md §13 row 13"),
-    ),
-    row(
-        41,
-        "The OpenID discovery document has no absolute URLs",
-        Severity.WARNING,
-        _discovery,
-        why="Auth builds every URL of the document from GOTRUE_JWT_ISSUER; without it they are "
-        "relative and tokens carry no iss, so other backends cannot find or check the keys.",
-        fix="Set GOTRUE_JWT_ISSUER to the public URL of Auth, ending in /auth/v1.",
-        sources=("auth#2487", "supabase#46020", "services.md §13 row 41"),
+        sources=("supabase#40915", "cli#4614"),
     ),
     row(
         66,
@@ -359,7 +302,7 @@ RULES: Final = (
         fix="Give it a kid, the same in JWT_KEYS and JWT_JWKS; its RFC 7638 thumbprint is a good "
         "one.",
         symptoms=("unrecognized JWT kid",),
-        sources=("services.md §0.9", "services.md §2"),
+        sources=("auth conf/jwk.go", "realtime jwt_verification.ex"),
     ),
     row(
         73,
@@ -370,17 +313,7 @@ RULES: Final = (
         "it may sign: an outage, or minutes in which the stolen key still works.",
         fix='Add a second key with "key_ops":["verify"] to JWT_KEYS and its public half to '
         "JWT_JWKS: `keyturn rotate` prepares one.",
-        sources=("services.md §11", "users.md §2.1"),
-    ),
-    row(
-        74,
-        "The issuer is not where Auth is served",
-        Severity.WARNING,
-        _issuers,
-        why="Verifiers that discover keys append /.well-known/openid-configuration to iss, and "
-        "compare iss letter by letter. Since July 2026 API_EXTERNAL_URL ends in /auth/v1.",
-        fix="Use one issuer everywhere: the public URL of Auth, ending in /auth/v1 once.",
-        sources=("supabase#47640", "orgs/supabase/discussions/47093"),
+        sources=("Supabase signing keys guide",),
     ),
     row(
         87,
@@ -391,6 +324,6 @@ RULES: Final = (
         "ES256, RS256 and HS256 only.",
         fix="Sign with ES256.",
         symptoms=("UNAUTHORIZED_UNSUPPORTED_TOKEN_ALGORITHM",),
-        sources=("services.md §2", "users.md §1.4"),
+        sources=("main/index.ts", "auth 2.196"),
     ),
 )

@@ -153,7 +153,7 @@ RULES: Final = (
             "Key for the ES256 algorithm must be of type CryptoKey",
             "Invalid JWT",
         ),
-        sources=("edge-runtime#654", "supabase#42244", "supabase#42810", "services.md §13 row 6"),
+        sources=("edge-runtime#654", "supabase#42244", "supabase#42810"),
     ),
     row(
         7,
@@ -164,7 +164,8 @@ RULES: Final = (
         "says so to each request only.",
         fix="Set SUPABASE_JWKS: ${JWT_JWKS} and recreate the service.",
         symptoms=("UNAUTHORIZED_ASYMMETRIC_JWT",),
-        sources=("supabase#45635", "services.md §13 row 7"),
+        sources=("supabase#45635",),
+        mends=True,
     ),
     row(
         8,
@@ -176,7 +177,7 @@ RULES: Final = (
         fix="Send HS256 to JWT_SECRET and the rest to the key set, as the current main script "
         "does.",
         symptoms=('Unsupported "alg" value for a JSON Web Key Set',),
-        sources=("supabase#42755", "services.md §13 row 8"),
+        sources=("supabase#42755",),
     ),
     row(
         30,
@@ -188,7 +189,7 @@ RULES: Final = (
         "client's configuration.",
         fix="Send the sb_ key as apikey only.",
         symptoms=("Conflicting API keys",),
-        sources=("compose lds template", "services.md §13 row 30"),
+        sources=("compose lds template",),
     ),
     row(
         31,
@@ -200,7 +201,7 @@ RULES: Final = (
         "into sb-api-key, which only the main script of autumn 2026 reads.",
         fix="Take the current volumes/functions/main/index.ts, or set FUNCTIONS_VERIFY_JWT=false.",
         symptoms=("UNAUTHORIZED_NO_AUTH_HEADER",),
-        sources=("supabase#46667", "services.md §13 row 31"),
+        sources=("supabase#46667",),
     ),
     row(
         47,
@@ -210,6 +211,6 @@ RULES: Final = (
         why="Every function gets the whole environment. After the move to ES256 an oct key or "
         "JWT_SECRET there is a token mint with no use.",
         fix="Give Edge Functions a JWKS with public keys only, and take JWT_SECRET out.",
-        sources=("services.md §7d", "services.md §13 row 47"),
+        sources=("main/index.ts", "supabase#45635"),
     ),
 )

@@ -23,39 +23,36 @@ from keyturn.doctor.holdings import (
 )
 from keyturn.doctor.row import row
 
-_PASSWORD_LINE: Final = re.compile(r"password:\s*(['\"]?)\$\{?DASHBOARD_PASSWORD\}?\1")
-_YAML_WORDS: Final = ("true", "false", "yes", "no", "on", "off", "null", "~")
-_SHELL: Final = '$`"\\'
 CLOSED: Final = (401, 403, 404)
 
 
-def _mounts(facts: Facts) -> tuple[Place, ...]:
+def mounts(facts: Facts) -> tuple[Place, ...]:
     return tuple(one.place for one in gateway_documents(facts.inventory))
 
 
-def _routes(facts: Facts) -> str:
+def routes_of(facts: Facts) -> str:
     """Return the text of every file of the gateway that has routes."""
     return "\n".join(one.text or "" for one in gateway_documents(facts.inventory))
 
 
-def _gateway_name(facts: Facts) -> str | None:
+def gateway_name(facts: Facts) -> str | None:
     gateway = facts.inventory.gateway
     return gateway.name if gateway is not None else None
 
 
 def _no_jwks_route(facts: Facts) -> Iterator[Seen]:
-    routes = _routes(facts)
+    routes = routes_of(facts)
     if routes and "jwks.json" not in routes and signing_key(facts.inventory) is not None:
         yield Seen(
             "The gateway's file has no open route for /auth/v1/.well-known/jwks.json.",
-            _mounts(facts),
-            _gateway_name(facts),
+            mounts(facts),
+            gateway_name(facts),
         )
     if isinstance(facts.probes, ProbeFacts) and facts.probes.jwks_status in (401, 403):
         yield Seen(
             f"{facts.probes.url} answered {facts.probes.jwks_status} to the JWKS without a key.",
-            _mounts(facts),
-            _gateway_name(facts),
+            mounts(facts),
+            gateway_name(facts),
         )
 
 
@@ -68,12 +65,12 @@ def _names_opaque(routes: str) -> bool:
 
 
 def _untranslated(facts: Facts) -> Iterator[Seen]:
-    routes = _routes(facts)
+    routes = routes_of(facts)
     if opaque_keys(facts.inventory) and _names_opaque(routes) and not _translates(routes):
         yield Seen(
             "The gateway's file accepts sb_ keys and passes them on as they are.",
-            _mounts(facts),
-            _gateway_name(facts),
+            mounts(facts),
+            gateway_name(facts),
         )
     for sentence, message in _answers(facts):
         if "Expected 3 parts in JWT; got 1" in (message or ""):
@@ -90,13 +87,13 @@ def _answers(facts: Facts) -> Iterator[tuple[str, str | None]]:
 
 
 def _older_than_opaque(facts: Facts) -> Iterator[Seen]:
-    gateway, routes = facts.inventory.gateway, _routes(facts)
+    gateway, routes = facts.inventory.gateway, routes_of(facts)
     variable = facts.inventory.variable("SUPABASE_PUBLISHABLE_KEY")
     if gateway is None or variable is None or not variable.value:
         return
     unset = not opaque_keys(facts.inventory)
     if (routes and not _names_opaque(routes)) or (unset and not routes):
-        places = _mounts(facts) or (gateway.place,)
+        places = mounts(facts) or (gateway.place,)
         yield Seen(
             f"There is an sb_ key in .env, and {gateway.name} knows nothing of such keys.",
             places + ((variable.place,) if variable.place else ()),
@@ -105,12 +102,12 @@ def _older_than_opaque(facts: Facts) -> Iterator[Seen]:
 
 
 def _socket_key(facts: Facts) -> Iterator[Seen]:
-    routes = _routes(facts)
+    routes = routes_of(facts)
     if opaque_keys(facts.inventory) and _translates(routes) and "x-api-key" not in routes:
         yield Seen(
             "The gateway's file puts no x-api-key on the way to Realtime's socket.",
-            _mounts(facts),
-            _gateway_name(facts),
+            mounts(facts),
+            gateway_name(facts),
         )
 
 
@@ -145,48 +142,20 @@ def _bad_url(facts: Facts) -> Iterator[Seen]:
             return
 
 
-def _dashboard_password(facts: Facts) -> Iterator[Seen]:
-    gateway = facts.inventory.gateway
-    setting = gateway.get("DASHBOARD_PASSWORD") if gateway is not None else None
-    found = _PASSWORD_LINE.search(_routes(facts))
-    password = text(setting) or ""
-    if gateway is None or setting is None or found is None or not password:
-        return
-    shell = "eval" in (text(gateway.command) or "")
-    problem = _unreadable(password, found[1]) or (
-        "holds $, `, \" or \\, which the entrypoint's shell interprets"
-        if shell and any(character in password for character in _SHELL)
-        else None
-    )
-    if problem:
-        yield Seen(f"DASHBOARD_PASSWORD {problem}.", places_of(setting) + _mounts(facts),
-                   gateway.name)  # fmt: skip
-
-
-def _unreadable(password: str, quote: str) -> str | None:
-    """Return what YAML makes of the password where the file writes it between ``quote``."""
-    if quote:
-        return f"holds {quote}, which ends the quotes around it" if quote in password else None
-    if password.isdigit() or password.lower() in _YAML_WORDS:
-        return "is read as a number or a word of YAML, not as text"
-    special = password[0] in "&*!|>%@`#{}[],?:-'\"" or ": " in password or " #" in password
-    return "holds characters that mean something in YAML" if special else None
-
-
 def _open_tenants(facts: Facts) -> Iterator[Seen]:
-    routes = _routes(facts)
+    routes = routes_of(facts)
     if "/realtime/v1/api" in routes and "/realtime/v1/api/tenants" not in routes:
         yield Seen(
             "The gateway's file passes /realtime/v1/api/tenants on to Realtime.",
-            _mounts(facts),
-            _gateway_name(facts),
+            mounts(facts),
+            gateway_name(facts),
         )
     status = facts.probes.tenants_api_status if isinstance(facts.probes, ProbeFacts) else None
     if status is not None and status not in CLOSED:
         yield Seen(
             f"/realtime/v1/api/tenants answered {status} to the anon key.",
-            _mounts(facts),
-            _gateway_name(facts),
+            mounts(facts),
+            gateway_name(facts),
             confidence=Confidence.CERTAIN,
         )
 
@@ -198,45 +167,17 @@ def _legacy_accepted(facts: Facts) -> Iterator[Seen]:
         yield Seen(
             f"The gateway accepts {legacy[0].name}, and {held.name} has no oct key.",
             places_of(held.setting, *legacy),
-            _gateway_name(facts),
+            gateway_name(facts),
         )
-
-
-def _apikey_only(facts: Facts, family: str) -> Iterator[Seen]:
-    gateway = facts.inventory.gateway
-    if gateway is None or gateway.kind is not Kind.KONG or not isinstance(facts.logs, LogFacts):
-        return
-    count = facts.logs.apikey_only.get(family, 0)
-    if count:
-        yield Seen(
-            f"{count} requests to {family} carried a legacy apikey and no Authorization.",
-            _mounts(facts) or (gateway.place,),
-            gateway.name,
-        )
-
-
-def _rest_apikey_only(facts: Facts) -> Iterator[Seen]:
-    return _apikey_only(facts, "/rest/v1")
-
-
-def _auth_apikey_only(facts: Facts) -> Iterator[Seen]:
-    return _apikey_only(facts, "/auth/v1")
-
-
-def _realtime_apikey_only(facts: Facts) -> Iterator[Seen]:
-    return _apikey_only(facts, "/realtime/v1/api")
 
 
 def _root_refused(facts: Facts) -> Iterator[Seen]:
     count = facts.logs.refused.get("/rest/v1/", 0) if isinstance(facts.logs, LogFacts) else 0
     if count:
         yield Seen(
-            f"{count} requests to /rest/v1/ itself were refused.", _mounts(facts),
-            _gateway_name(facts),
+            f"{count} requests to /rest/v1/ itself were refused.", mounts(facts),
+            gateway_name(facts),
         )  # fmt: skip
-
-
-_AS_BEARER: Final = "Send the key as Authorization: Bearer too (supabase-js does), use sb_ keys, "
 
 
 RULES: Final = (
@@ -250,7 +191,7 @@ RULES: Final = (
         "get 401.",
         fix="Take kong.yml or lds.template.yaml of a release since March 2026, or add a route for "
         "/auth/v1/.well-known/jwks.json without key-auth.",
-        sources=("compose of March 2026", "services.md §13 row 14"),
+        sources=("compose of March 2026",),
     ),
     row(
         15,
@@ -262,7 +203,7 @@ RULES: Final = (
         fix="Take the gateway files of the current release together with their entrypoint, and "
         "send requests through the gateway.",
         symptoms=("Expected 3 parts in JWT; got 1",),
-        sources=("supabase-py#1228", "services.md §13 row 15"),
+        sources=("supabase-py#1228",),
     ),
     row(
         17,
@@ -274,42 +215,7 @@ RULES: Final = (
         "refuses the socket.",
         fix="Take the gateway files of the current release.",
         symptoms=("The token provided is not a valid JWT", "MalformedJWT"),
-        sources=("realtime#1561", "cli#4219", "services.md §13 row 17"),
-    ),
-    row(
-        25,
-        "Requests with apikey only run as anon behind Kong",
-        Severity.WARNING,
-        _rest_apikey_only,
-        needs=Needs.LOGS,
-        confidence=Confidence.LIKELY,
-        why="Kong forwards a legacy key as Authorization without the word Bearer. PostgREST takes "
-        "that for no token: row level security hides the rows, and nobody says why.",
-        fix=_AS_BEARER + "or go to Envoy.",
-        sources=("PostgREST extractBearerAuth", "services.md §13 row 25"),
-    ),
-    row(
-        26,
-        "Auth refuses requests with apikey only behind Kong",
-        Severity.WARNING,
-        _auth_apikey_only,
-        needs=Needs.LOGS,
-        confidence=Confidence.LIKELY,
-        why="Kong forwards a legacy key as Authorization without the word Bearer.",
-        fix=_AS_BEARER + "or go to Envoy.",
-        symptoms=("This endpoint requires a valid Bearer token",),
-        sources=("services.md §13 row 26",),
-    ),
-    row(
-        27,
-        "Realtime's broadcast fails for requests with apikey only behind Kong",
-        Severity.WARNING,
-        _realtime_apikey_only,
-        needs=Needs.LOGS,
-        confidence=Confidence.LIKELY,
-        why="Realtime splits Authorization at a space that Kong does not write, and answers 500.",
-        fix=_AS_BEARER + "or go to Envoy.",
-        sources=("services.md §13 row 27",),
+        sources=("realtime#1561", "cli#4219"),
     ),
     row(
         28,
@@ -321,7 +227,7 @@ RULES: Final = (
         "because it lists every table.",
         fix="Ask for /rest/v1/TABLE, or use the secret key from a server.",
         symptoms=("RBAC: access denied",),
-        sources=("orgs/supabase/discussions/42949", "services.md §13 row 28"),
+        sources=("orgs/supabase/discussions/42949",),
     ),
     row(
         29,
@@ -336,7 +242,7 @@ RULES: Final = (
             "legacy API key mode (sb_ keys disabled)",
             "Empty JWT is sent in Authorization header",
         ),
-        sources=("services.md §8", "services.md §13 row 29"),
+        sources=("kong-entrypoint.sh", "envoy docker-entrypoint.sh"),
     ),
     row(
         42,
@@ -346,18 +252,7 @@ RULES: Final = (
         why="Envoy's entrypoint exits, and Auth writes broken links and a broken issuer.",
         fix="Write API_EXTERNAL_URL=https://HOST/auth/v1 in .env.",
         symptoms=("JWT_ISSUER must start with http",),
-        sources=("envoy docker-entrypoint.sh", "services.md §13 row 42"),
-    ),
-    row(
-        43,
-        "Kong cannot read the dashboard's password",
-        Severity.ERROR,
-        _dashboard_password,
-        why="The password is pasted into kong.yml; a number, or a character that YAML or the shell "
-        "interprets, makes the whole file invalid and Kong does not start.",
-        fix="Use letters and digits with at least one letter, or take the current kong.yml.",
-        symptoms=("expected a string",),
-        sources=("supabase#18847", "supabase#38197", "services.md §13 row 43"),
+        sources=("envoy docker-entrypoint.sh",),
     ),
     row(
         46,
@@ -369,7 +264,7 @@ RULES: Final = (
         "is one: a stranger can read and replace the secrets and keys of the tenant.",
         fix="Take the current kong.yml, or add before the route /realtime/v1/api a route for "
         "/realtime/v1/api/tenants with request-termination and status 403.",
-        sources=("realtime router.ex:169", "services.md §13 row 46"),
+        sources=("realtime router.ex:169",),
     ),
     row(
         85,
@@ -391,6 +286,6 @@ RULES: Final = (
         fix="Empty ANON_KEY and SERVICE_ROLE_KEY in the same step as the oct key leaves, so that "
         "clients get a clear 401 from the gateway; or put the oct key back.",
         symptoms=("No suitable key was found to decode the JWT",),
-        sources=("services.md §10 row 13",),
+        sources=("PostgREST 13 changelog",),
     ),
 )

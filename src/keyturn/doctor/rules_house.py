@@ -149,7 +149,7 @@ RULES: Final = (
         "service_role token and reads and writes every row.",
         fix="Make a new one now: sh utils/generate-keys.sh, then sign ANON_KEY and "
         "SERVICE_ROLE_KEY anew; every session ends, and that is intended.",
-        sources=("docker/.env.example", "users.md §1.2 row 8"),
+        sources=("docker/.env.example",),
     ),
     row(
         57,
@@ -169,7 +169,7 @@ RULES: Final = (
         _world_readable,
         why="Any account or any program that escapes its container signs tokens.",
         fix="chmod 600 .env",
-        sources=("users.md §1.2 row 13",),
+        sources=("CWE-732",),
     ),
     row(
         78,
@@ -179,7 +179,7 @@ RULES: Final = (
         why="The scripts that make keys edit with `sed -i.old`; the copy holds secrets that may "
         "still be in use, and nobody guards it.",
         fix="Delete it, or move it to where secrets are kept.",
-        sources=("users.md §1.2 row 13", "users.md §1.5"),
+        sources=("add-new-auth-keys.sh", "rotate-new-api-keys.sh"),
     ),
     row(
         79,
@@ -201,7 +201,7 @@ RULES: Final = (
         "Auth signs them, and every copy of the secret can sign service_role.",
         fix="Let it verify with the JWKS (keyturn.Verifier for Python) before Auth changes.",
         symptoms=("JWT Signature verification failed: Signature verification failed.",),
-        sources=("powersync-service#311", "users.md §1.2 row 9"),
+        sources=("powersync-service#311",),
     ),
     row(
         90,
@@ -210,7 +210,7 @@ RULES: Final = (
         _twice,
         why="Compose takes the last definition; scripts and people often read the first.",
         fix="Leave one.",
-        sources=("stack.md §9",),
+        sources=("compose-go dotenv",),
     ),
     row(
         91,
@@ -220,6 +220,6 @@ RULES: Final = (
         why="The environment outranks .env, so the same command gives other keys in another shell "
         "or from cron.",
         fix="unset the variable in the shell and write it into .env.",
-        sources=("stack.md §9",),
+        sources=("Compose: environment variables precedence",),
     ),
 )

@@ -156,7 +156,8 @@ RULES: Final = (
         "in use. Scripts that read the raw line include quotes and miss what $ does.",
         fix="Compute k = base64url(utf8(JWT_SECRET)) from the value that the container gets.",
         symptoms=("No suitable key or wrong key type",),
-        sources=("services.md §13 row 33", "users.md §1.4"),
+        sources=("RFC 7518 §6.4.1", "add-new-auth-keys.sh"),
+        mends=True,
     ),
     row(
         64,
@@ -167,7 +168,8 @@ RULES: Final = (
         "did not, PostgREST and Auth refuse what the others accept.",
         fix="Derive the oct key from JWT_SECRET again, in both variables.",
         symptoms=("None of the keys was able to decode the JWT",),
-        sources=("services.md §10 row 18",),
+        sources=("add-new-auth-keys.sh",),
+        mends=True,
     ),
     row(
         65,
@@ -178,7 +180,8 @@ RULES: Final = (
         "tokens for any user with it. No service complains.",
         fix="Leave d (and p, q, dp, dq, qi) out of JWT_JWKS. If functions could read it, rotate "
         "the key.",
-        sources=("services.md §4a", "DESIGN §4.D"),
+        sources=("RFC 7517 §9.2", "PostgREST Config.hs"),
+        mends=True,
     ),
     row(
         68,
@@ -198,6 +201,6 @@ RULES: Final = (
         why="RFC 7518 asks for exactly 32 bytes on P-256. Tools that drop leading zeros make about "
         "1 key in 100 that some services read and others refuse.",
         fix="Pad the number with zero bytes on the left, or make a new key.",
-        sources=("RFC 7518 §6.2.1.2", "users.md §2.4"),
+        sources=("RFC 7518 §6.2.1.2",),
     ),
 )

@@ -207,7 +207,7 @@ RULES: Final = (
         "everybody out: no verifier knows the old key any more.",
         fix="Before you recreate anything, put the old public key into JWT_JWKS and keep it until "
         "its tokens have expired; `keyturn rotate` does it with overlap.",
-        sources=("docs self-hosted-auth-keys", "users.md §1.5", "services.md §13 row 32"),
+        sources=("docs self-hosted-auth-keys",),
     ),
     row(
         34,
@@ -218,7 +218,7 @@ RULES: Final = (
         why="pgrst.jwt_secret of the role authenticator outranks the environment, so a new JWKS "
         "changes nothing.",
         fix="ALTER ROLE authenticator RESET \"pgrst.jwt_secret\"; NOTIFY pgrst, 'reload config';",
-        sources=("PostgREST Config.hs:479", "services.md §13 row 34"),
+        sources=("PostgREST Config.hs:479",),
     ),
     row(
         35,
@@ -230,7 +230,7 @@ RULES: Final = (
         "injection or a careless function turns it into service_role.",
         fix="RESET the setting; where SQL needs it, read it from a locked table in a SECURITY "
         "DEFINER function.",
-        sources=("supabase#45003", "services.md §0.7", "services.md §13 row 35"),
+        sources=("supabase#45003",),
     ),
     row(
         36,
@@ -239,7 +239,7 @@ RULES: Final = (
         _cached_verdicts,
         why="Before 12.2.9 the cache of verified tokens survives a reload of the keys.",
         fix="Upgrade PostgREST, or restart it after a key change.",
-        sources=("PostgREST#4014", "services.md §13 row 36"),
+        sources=("PostgREST#4014",),
     ),
     row(
         38,
@@ -250,7 +250,7 @@ RULES: Final = (
         "under load.",
         fix="Run NTP on every host; use PostgREST 14.17, 16.1 or later.",
         symptoms=("JWT issued at future",),
-        sources=("PostgREST#5196", "supabase#49655", "services.md §13 row 38"),
+        sources=("PostgREST#5196", "supabase#49655"),
     ),
     row(
         51,
@@ -261,7 +261,7 @@ RULES: Final = (
         why="Webhooks, cron jobs and vault entries carry their own copy of a key; they fail with "
         "401 where nobody looks.",
         fix="Send the sb_secret_ key in the header apikey, not as Authorization: Bearer.",
-        sources=("cli#4287", "supabase#48184", "supabase#46600", "services.md §13 row 51"),
+        sources=("cli#4287", "supabase#48184", "supabase#46600"),
     ),
     row(
         52,
@@ -272,7 +272,7 @@ RULES: Final = (
         why="A container keeps the environment with which it was created; `docker compose restart` "
         "does not read .env again.",
         fix="docker compose up -d",
-        sources=("docs self-hosting", "services.md §13 row 52"),
+        sources=("docs self-hosting",),
     ),
     row(
         81,
@@ -282,7 +282,7 @@ RULES: Final = (
         needs=Needs.PROBE,
         why="Too short, and Auth is asked for each token; too long, and a rotation must wait.",
         fix="Serve Cache-Control: public, max-age=600, as Auth does, and let no proxy change it.",
-        sources=("auth api/jwks.go", "services.md §11"),
+        sources=("auth api/jwks.go",),
     ),
     row(
         82,
@@ -294,7 +294,7 @@ RULES: Final = (
         "does.",
         fix="Keep the set for 5 to 10 minutes and fetch early only for an unknown kid; "
         "keyturn.Verifier does.",
-        sources=("users.md §1.2 row 9",),
+        sources=("RFC 9111",),
     ),
     row(
         83,
@@ -304,7 +304,7 @@ RULES: Final = (
         needs=Needs.PROBE,
         why="Auth, Realtime, Storage and Edge Functions allow no skew for exp.",
         fix="Run NTP on every host.",
-        sources=("services.md §2",),
+        sources=("auth 2.196", "realtime 2.129.8", "storage 1.74"),
     ),
     row(
         94,

@@ -152,7 +152,7 @@ RULES: Final = (
         why="It then answers 500 to every request with a bearer token.",
         fix="Give it PGRST_JWT_SECRET.",
         symptoms=("Server lacks JWT secret",),
-        sources=("supabase#43939", "services.md §13 row 39"),
+        sources=("supabase#43939",),
     ),
     row(
         40,
@@ -164,7 +164,7 @@ RULES: Final = (
         fix="Make a JWT_SECRET of at least 32 characters and sign ANON_KEY and SERVICE_ROLE_KEY "
         "anew with it; every session ends. Or give PostgREST a JWKS.",
         symptoms=("The JWT secret must be at least 32 characters long.",),
-        sources=("PostgREST 13 changelog", "services.md §13 row 40"),
+        sources=("PostgREST 13 changelog",),
     ),
     row(
         60,
@@ -187,7 +187,7 @@ RULES: Final = (
         "One of them then signs with another secret than the services verify with.",
         fix="Use letters, digits, - and _ only. While this secret is in use, write it between "
         "single quotes and compute keys from what the container gets.",
-        sources=("services.md §13 row 33", "stack.md §9"),
+        sources=("compose-go dotenv", "add-new-auth-keys.sh"),
     ),
     row(
         75,
@@ -197,7 +197,7 @@ RULES: Final = (
         why="The legacy key works at one service and gets 401 or 403 at the next.",
         fix="Write ${JWT_SECRET} at every service, and recreate them.",
         symptoms=("{:error, :signature_error}", "signature verification failed"),
-        sources=("users.md §1.2 row 4",),
+        sources=("supabase#17164", "supabase#35459"),
     ),
     row(
         89,
@@ -209,6 +209,6 @@ RULES: Final = (
         "them.",
         fix="Give Storage and Realtime a new random secret each (AUTH_JWT_SECRET, "
         "API_JWT_SECRET), take JWT_SECRET from Functions, and renew the health token.",
-        sources=("services.md §0.1", "services.md §10 rows 5, 8, 12"),
+        sources=("storage jwt.ts", "realtime jwt_verification.ex", "main/index.ts"),
     ),
 )

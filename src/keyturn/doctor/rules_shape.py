@@ -188,7 +188,8 @@ RULES: Final = (
         fix="Write ${JWT_JWKS} without a default, end the value at its last matching brace, and "
         "recreate the services. Check with `docker inspect` what the container got.",
         symptoms=("No suitable key or wrong key type",),
-        sources=("supabase#44754", "PostgREST Config.hs", "services.md §13 row 1"),
+        sources=("supabase#44754", "PostgREST Config.hs"),
+        mends=True,
     ),
     row(
         2,
@@ -199,7 +200,7 @@ RULES: Final = (
         fix="Put the JWKS on one line, between single quotes if it holds spaces:\n"
         '  JWT_JWKS={"keys":[…]}',
         symptoms=("Unable to parse JWT_JWKS value to JSON",),
-        sources=("storage 1.74", "services.md §13 row 2"),
+        sources=("storage 1.74",),
     ),
     row(
         3,
@@ -210,7 +211,8 @@ RULES: Final = (
         "again. Unset is fine; empty is not.",
         fix="Give it one line of JSON, or do not set it.",
         symptoms=("Jason.DecodeError",),
-        sources=("realtime 2.129.8 seeds.exs", "services.md §13 row 3"),
+        sources=("realtime 2.129.8 seeds.exs",),
+        mends=True,
     ),
     row(
         4,
@@ -220,7 +222,8 @@ RULES: Final = (
         why="The tenant's jwt_jwks is a map; seeding fails and the container restarts for ever.",
         fix=f"Write the keys as {_WHOLE_SET}. The bare array is the form of GOTRUE_JWT_KEYS only.",
         symptoms=("is invalid, type: :map",),
-        sources=("realtime#1269", "services.md §13 row 4"),
+        sources=("realtime#1269",),
+        mends=True,
     ),
     row(
         10,
@@ -230,7 +233,8 @@ RULES: Final = (
         why="Auth exits at start: it reads an array of private JWKs, not a JWKS object.",
         fix='Write [{…},{…}] instead of {"keys":[{…},{…}]}.',
         symptoms=("cannot unmarshal object into Go value of type []",),
-        sources=("supabase#42037", "auth conf/jwk.go", "services.md §13 row 10"),
+        sources=("supabase#42037", "auth conf/jwk.go"),
+        mends=True,
     ),
     row(
         53,
@@ -242,7 +246,7 @@ RULES: Final = (
         "to be public, can sign a service_role token.",
         fix="Write a JWKS whose every key parses; Keyturn names the part that does not.",
         symptoms=("No suitable key or wrong key type",),
-        sources=("PostgREST Config.hs:559", "tekul/jose-jwt Jwk.hs", "services.md §0.4"),
+        sources=("PostgREST Config.hs:559", "tekul/jose-jwt Jwk.hs"),
     ),
     row(
         86,
@@ -251,7 +255,8 @@ RULES: Final = (
         _keys_not_json,
         why="Auth parses it at start and exits when it cannot.",
         fix='Write an array of private JWKs on one line: [{"kty":"EC",…}].',
-        sources=("auth conf/jwk.go", "services.md §3a"),
+        sources=("auth conf/jwk.go",),
+        mends=True,
     ),
     row(
         92,
@@ -262,6 +267,7 @@ RULES: Final = (
         "every ES256 token.",
         fix=f"Write {_WHOLE_SET}.",
         symptoms=("jwks.keys.find is not a function",),
-        sources=("services.md §6a",),
+        sources=("storage 1.74", "realtime#1269"),
+        mends=True,
     ),
 )

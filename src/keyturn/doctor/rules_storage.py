@@ -127,7 +127,7 @@ RULES: Final = (
         fix="Set SERVICE_KEY: ${SERVICE_ROLE_KEY_ASYMMETRIC}, or leave it empty: Storage then "
         "signs its own.",
         symptoms=("Invalid Compact JWS",),
-        sources=("cli#4181", "services.md §10 row 9", "services.md §13 row 16"),
+        sources=("cli#4181",),
     ),
     row(
         19,
@@ -139,7 +139,7 @@ RULES: Final = (
         fix="Sign a token for it with API_JWT_SECRET (HS256, any role, far exp), keep it in a "
         "variable of its own, and name that in the health check instead of ${ANON_KEY}.",
         symptoms=("Startup probe failed",),
-        sources=("supabase#40326", "coolify#2602", "Dokploy#1149", "services.md §13 row 19"),
+        sources=("supabase#40326", "coolify#2602", "Dokploy#1149"),
     ),
     row(
         22,
@@ -153,7 +153,7 @@ RULES: Final = (
         fix="Issue the URLs anew. Before the next change, put a urlSigningKey into Storage's own "
         "JWT_JWKS and wait for the longest URL life.",
         symptoms=("InvalidJWT",),
-        sources=("supabase#16529", "storage#629", "services.md §6", "services.md §13 row 22"),
+        sources=("supabase#16529", "storage#629"),
     ),
     row(
         23,
@@ -163,7 +163,7 @@ RULES: Final = (
         why="In S3 access-key mode Storage verifies SERVICE_KEY on every request; clients get 403.",
         fix="Sign it anew, set SERVICE_KEY: ${SERVICE_ROLE_KEY_ASYMMETRIC}, or leave it empty.",
         symptoms=("signature verification failed",),
-        sources=("services.md §6d", "services.md §13 row 23"),
+        sources=("storage 1.74",),
     ),
     row(
         24,
@@ -176,7 +176,7 @@ RULES: Final = (
         "same end behind Envoy.",
         fix="Set STORAGE_PUBLIC_URL and REQUEST_ALLOW_X_FORWARDED_PATH.",
         symptoms=("SignatureDoesNotMatch",),
-        sources=("services.md §13 row 24",),
+        sources=("storage 1.74", "envoy lds.template.yaml"),
     ),
     row(
         50,
@@ -189,6 +189,6 @@ RULES: Final = (
         "sb_ bearer is read as a token.",
         fix="Upload with a signed token to /upload/resumable/sign.",
         symptoms=("Invalid Compact JWS",),
-        sources=("storage#1268", "services.md §13 row 50"),
+        sources=("storage#1268",),
     ),
 )

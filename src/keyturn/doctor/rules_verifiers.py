@@ -22,6 +22,7 @@ from keyturn.doctor.holdings import (
     place_of,
     places_of,
     places_of_group,
+    secret_of,
     shared,
     signing_key,
 )
@@ -54,8 +55,8 @@ def _not_wired(facts: Facts) -> Iterator[Seen]:
             service.name,
             fix=f"Write under the environment of {service.name}, then `docker compose up -d`:\n"
             f"  {name}: ${{JWT_JWKS}}",
-            edits=give(inventory, service, name, "JWT_JWKS") if _ready(inventory) else (),
-            safe=_ready(inventory),
+            edits=give(inventory, service, name, "JWT_JWKS") if _ready(inventory, kind) else (),
+            safe=True,
         )
 
 
@@ -77,13 +78,17 @@ def _has_keys(held: Held | None) -> bool:
     return bool(held.document.asymmetric) or held.document.shape is not Shape.SET
 
 
-def _ready(inventory: Inventory) -> bool:
-    """Whether JWT_JWKS in ``.env`` is a key set with which nobody would lose access."""
-    variable = inventory.variable("JWT_JWKS")
-    document = read_keys(text(variable))
+def _ready(inventory: Inventory, kind: Kind) -> bool:
+    """Whether JWT_JWKS in ``.env`` is a key set with which nobody would lose access.
+
+    PostgREST takes it in place of its secret, so the secret must be in it as an oct key.
+    """
+    document = read_keys(text(inventory.variable("JWT_JWKS")))
     signer = signing_key(inventory)
     known = signer is None or signer.kid in document.kids
-    return document.shape is Shape.SET and bool(document.asymmetric) and known
+    secret = secret_of(inventory, kind) if kind is Kind.REST else None
+    kept = secret is None or document.accepts(secret)
+    return document.shape is Shape.SET and bool(document.asymmetric) and known and kept
 
 
 def _missing(inventory: Inventory) -> tuple[tuple[Held, ...], ...]:
@@ -256,7 +261,8 @@ RULES: Final = (
             '"alg" (Algorithm) Header Parameter value not allowed',
             "new row violates row-level security policy",
         ),
-        sources=("supabase#46303", "supabase#46621", "supabase#46531", "services.md §13 row 5"),
+        sources=("supabase#46303", "supabase#46621", "supabase#46531"),
+        mends=True,
     ),
     row(
         18,
@@ -267,7 +273,8 @@ RULES: Final = (
         "SEED_SELF_HOST. A kid that is not in that row is refused.",
         fix="Put the key into API_JWT_JWKS and recreate Realtime, or PUT the tenant.",
         symptoms=("Failed to generate JWT signer for key ID (kid)",),
-        sources=("realtime 2.129.8", "services.md §13 row 18"),
+        sources=("realtime 2.129.8",),
+        mends=True,
     ),
     row(
         20,
@@ -279,7 +286,7 @@ RULES: Final = (
         "at start, or DB_ENC_KEY changed, new settings never reach it.",
         fix='Set SEED_SELF_HOST to "true" and recreate Realtime, or PUT the tenant.',
         symptoms=("Failed to validate JWT signature",),
-        sources=("realtime#1336", "supabase-multitenant#66", "services.md §13 row 20"),
+        sources=("realtime#1336", "supabase-multitenant#66"),
     ),
     row(
         37,
@@ -290,7 +297,8 @@ RULES: Final = (
         "token that names one; Realtime and Storage find no key either.",
         fix="Write the kid of the signing key into its public JWK.",
         symptoms=("No suitable key was found to decode the JWT",),
-        sources=("PostgREST#3598", "PostgREST#4048", "services.md §13 row 37"),
+        sources=("PostgREST#3598", "PostgREST#4048"),
+        mends=True,
     ),
     row(
         62,
@@ -301,7 +309,8 @@ RULES: Final = (
         "them: a JWKS from an earlier run does not fit JWT_KEYS of a later one.",
         fix="Put the public half of the signing key into JWT_JWKS and recreate the verifiers.",
         symptoms=("No suitable key or wrong key type", "unable to find matching key"),
-        sources=("services.md §2", "users.md §1.2 row 1"),
+        sources=("add-new-auth-keys.sh", "PostgREST 13 changelog"),
+        mends=True,
     ),
     row(
         63,
@@ -311,6 +320,6 @@ RULES: Final = (
         why="A standby key that verifiers do not know cannot take over without refusing its "
         "tokens; a key that only verifiers know keeps opening doors after Auth forgot it.",
         fix="Derive JWT_KEYS and JWT_JWKS from one list of keys.",
-        sources=("services.md §11", "DESIGN invariant 2"),
+        sources=("RFC 7517 §5",),
     ),
 )
