@@ -89,7 +89,7 @@ def test_a_service_that_was_not_recreated_shows_as_a_difference(
         seen = doctor(str(files.folder), "--probe", url)
         document = doctor(str(files.folder), "--probe", url, "--json").json
     assert "ok≠400!" in seen.out
-    assert "observed with user ES256: 400" in seen.out
+    assert "storage answered to user ES256: 400" in seen.out
     assert "What runs" in seen.out
     storage = {c["credential"]: c for c in document["matrix"]["cells"] if c["service"] == "storage"}
     assert storage["user ES256"]["differs"]

@@ -106,8 +106,8 @@ def rule(name: str, form: str) -> str:
 def cell(found: Report, name: str, form: str) -> str:
     """Return the way behind one cell, named ``storage/user-es256``; raises ``UsageError``."""
     from keyturn.cli.doctor_layout import paragraph
-    from keyturn.cli.doctor_matrix_text import answer
     from keyturn.cli.doctor_why_text import steps_text
+    from keyturn.doctor.matrix_reasons import answer
 
     wanted = _plain(name)
     cells = found.matrix.cells.values() if found.matrix else ()

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Final
 
 from keyturn.cli.doctor_layout import SEPARATOR, heading, items, paragraph
 from keyturn.cli.output import paint
 from keyturn.doctor.matrix import Cell, Judgement, Matrix
+from keyturn.doctor.matrix_reasons import reasons
 from keyturn.doctor.matrix_symbols import legend, marked
 from keyturn.profiles.request import CredentialKind
-from keyturn.profiles.verdict import Outcome, Verdict
 
 _HEADS: Final = {
     CredentialKind.ANON_LEGACY: ("anon", "legacy"),
@@ -76,50 +76,10 @@ def _missing(found: Matrix) -> Iterator[str]:
 
 
 def _reasons(found: Matrix) -> Iterator[str]:
-    """Yield a paragraph for every distinct reason of cells that are bad, differ or are unknown."""
-    groups: dict[tuple[str, str], list[Cell]] = {}
-    for cell in found.cells.values():
-        if cell.judgement is Judgement.BAD or cell.differs or _untold(cell):
-            groups.setdefault((answer(cell.predicted), cell.predicted.why), []).append(cell)
-    for (said, why), cells in groups.items():
-        yield _reason(found, cells, said, why)
-        yield from (_observed(cell) for cell in cells if cell.differs)
-
-
-def _untold(cell: Cell) -> bool:
-    return cell.predicted.outcome is Outcome.UNKNOWN and bool(cell.predicted.why)
-
-
-def _reason(found: Matrix, cells: Sequence[Cell], said: str, why: str) -> str:
-    head = paragraph(f"{_named(found, cells)}: {said}", hang=2)
-    return f"{head}\n{paint(paragraph(why, 2), 'dim')}" if why else head
-
-
-def _named(found: Matrix, cells: Sequence[Cell]) -> str:
-    """Return ``auth × forged, expired; rest, storage × everything``."""
-    by_service: dict[str, list[str]] = {}
-    for cell in cells:
-        by_service.setdefault(cell.service.value, []).append(cell.credential.value)
-    by_credentials: dict[str, list[str]] = {}
-    for service, credentials in by_service.items():
-        row = sum(1 for kind, _ in found.cells if kind.value == service)
-        words = "everything" if len(credentials) == row else ", ".join(credentials)
-        by_credentials.setdefault(words, []).append(service)
-    return "; ".join(f"{', '.join(names)} × {which}" for which, names in by_credentials.items())
-
-
-def _observed(cell: Cell) -> str:
-    seen = cell.observed
-    if seen is None:
-        return ""
-    said = " ".join(str(part) for part in (seen.status, seen.code, seen.message) if part)
-    return paragraph(f"observed with {cell.credential.value}: {said or 'no answer'}", 2, hang=2)
-
-
-def answer(verdict: Verdict) -> str:
-    """Return the end of a way in one line: ``401 PGRST301 No suitable key …``."""
-    code, message = verdict.code or "", verdict.message or ""
-    code = "" if message.startswith(code) else code
-    said = " ".join(part for part in (str(verdict.status or ""), code, message) if part)
-    role = f" as {verdict.role}" if verdict.role else ""
-    return f"{verdict.outcome.value}{role}{', ' + said if said else ''}"
+    """Yield a paragraph for every distinct reason of cells that are amiss."""
+    for one in reasons(found):
+        yield paragraph(f"{one.which}: {one.said}", hang=2)
+        if one.why:
+            yield paint(paragraph(one.why, 2), "dim")
+        for seen in one.observed:
+            yield paint(paragraph(seen, 2, hang=2), "yellow")

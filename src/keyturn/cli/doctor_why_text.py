@@ -6,9 +6,9 @@ from collections.abc import Iterable, Iterator
 from typing import Final
 
 from keyturn.cli.doctor_layout import heading, labelled, paragraph, printable
-from keyturn.cli.doctor_matrix_text import answer
 from keyturn.cli.output import paint
 from keyturn.doctor.finding import Rule
+from keyturn.doctor.matrix_reasons import answer
 from keyturn.doctor.symptom import Symptom
 from keyturn.doctor.symptoms import Lookup
 from keyturn.doctor.why import FINE, Why, refuser

@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
+from keyturn.doctor.dependants import Item
 from keyturn.doctor.finding import Finding, Severity
 from keyturn.doctor.lines import line_at
-from keyturn.doctor.matrix import Judgement, Matrix
+from keyturn.doctor.matrix import Matrix
+from keyturn.doctor.matrix_reasons import reasons
 from keyturn.doctor.matrix_symbols import legend, marked
+from keyturn.doctor.readiness import Readiness
 from keyturn.doctor.report import Report, versions
 
 _WORDS: Final = {
@@ -26,6 +29,7 @@ def markdown(report: Report, version: str) -> str:
         _facts(report, version),
         *_findings(report),
         *(_matrix(report.matrix) if report.matrix else ()),
+        _readiness(report.readiness),
         _gaps(report),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
@@ -79,11 +83,23 @@ def _matrix(found: Matrix) -> Iterator[str]:
     table = [head, ["---"] * len(head), *rows]
     yield "\n".join("| " + " | ".join(row) + " |" for row in table)
     yield legend(found)
-    bad = found.of(Judgement.BAD)
-    if bad:
-        yield "\n".join(
-            f"- {cell.service} × {cell.credential}: {_inline(cell.predicted.why)}" for cell in bad
-        )
+    why = [f"- {_inline(f'{one.which}: {one.said}. {one.why}')}" for one in reasons(found)]
+    if why:
+        yield "\n".join(why)
+
+
+def _readiness(found: Readiness) -> str:
+    lines = [f"### Migration to ES256: phase {_inline(found.title)}"]
+    lines += ["", *(f"- {_inline(one)}" for one in found.split)] if found.split else []
+    if found.next and found.blockers:
+        lines += ["", f"Before phase {found.next}:", ""]
+        lines += [f"1. {_inline(_blocker(one))}" for one in found.blockers]
+    return "\n".join(lines)
+
+
+def _blocker(item: Item) -> str:
+    where = f" ({item.place})" if item.place else ""
+    return f"{item.what}{where}; instead: {item.instead}"
 
 
 def _gaps(report: Report) -> str:
