@@ -159,17 +159,16 @@ def matrix(
 def _answers(
     probes: ProbeFacts | Unknown | None,
 ) -> Mapping[tuple[Kind, CredentialKind], Answer]:
-    """Return what came back through the gateway, for Realtime from its socket.
+    """Return what came back through the gateway, for Realtime from its socket where it was asked.
 
-    Where nothing answered at all there is nothing to compare.
+    A user's token travels inside a socket, so a probe asks Realtime about it by REST, where the
+    same code verifies it. Where nothing answered at all there is nothing to compare.
     """
     if not isinstance(probes, ProbeFacts) or all(one.status is None for one in probes.answers):
         return {}
-    return {
-        (one.service, one.credential): one
-        for one in probes.answers
-        if not one.direct and one.websocket == (one.service is Kind.REALTIME)
-    }
+    by_gateway = [one for one in probes.answers if not one.direct]
+    sockets_last = sorted(by_gateway, key=lambda one: one.websocket)
+    return {(one.service, one.credential): one for one in sockets_last}
 
 
 def _judged(outcome: Outcome, *, hostile: bool) -> Judgement:

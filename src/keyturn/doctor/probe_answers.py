@@ -28,6 +28,8 @@ _GATEWAY_MESSAGES: Final = _ENVOY_TEXTS | {
     "Invalid authentication credentials",
     "You cannot consume this service",
     "Access is forbidden.",
+    "no Route matched with those values",
+    "No such API",
 }
 
 
@@ -72,7 +74,7 @@ def read(service: Kind, reply: Reply, clean: Callable[[str], str]) -> Reading:
     if by_gateway and reply.status in _REFUSALS:
         return Reading(code, message, False, True)
     accepted: bool | None = None
-    if reply.status not in _BAD_GATEWAY:
+    if not by_gateway and reply.status not in _BAD_GATEWAY:
         judge = _socket if reply.websocket else _JUDGES[service]
         accepted = judge(reply, members, code or "")
     return Reading(code, message, accepted, by_gateway)
@@ -153,7 +155,7 @@ def _by_gateway(reply: Reply, members: Mapping[str, object]) -> bool | None:
         return True
     text = reply.body[: LONGEST + 1].decode("utf-8", "replace").strip()
     said = _text(members, "message") or text
-    if reply.status in _REFUSALS and said in _GATEWAY_MESSAGES:
+    if reply.status in (*_REFUSALS, _NOT_FOUND) and said in _GATEWAY_MESSAGES:
         return True
     return True if reply.status in _BAD_GATEWAY and headers.get("server") == "envoy" else None
 
