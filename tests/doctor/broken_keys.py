@@ -10,6 +10,7 @@ from tests.support.deployments import Deployment, ECKey, api_claims, b64url, com
 
 from keyturn.doctor.credentials import Jwk, oct_thumbprint
 
+METHODS = "GOTRUE_JWT_VALID_METHODS"
 KEYS, JWKS = "JWT_KEYS=", "JWT_JWKS="
 DEMO_SECRET = "your-super-secret-jwt-token-with-at-least-32-characters-long"
 
@@ -112,6 +113,10 @@ CASES = (
     Case("KT012", jwt_keys(lambda k: k[0].pop("alg") and None), "auth", KEYS),
     Case("KT012", lambda d: d.comment_setting("auth", "GOTRUE_JWT_KEYS"), "auth",
          "#GOTRUE_JWT_KEYS:", note="unset"),
+    Case("KT011", lambda d: d.set_setting("auth", METHODS, "ES256"), "auth", f"{METHODS}:",
+         note="override"),
+    Case("KT012", lambda d: d.set_setting("auth", METHODS, "HS256"), "auth", f"{METHODS}:",
+         note="override"),
     Case("KT013", jwt_keys(lambda k: [k[2] | {"key_ops": ["sign", "verify"]}]), "auth", KEYS),
     Case("KT018", lambda d: literal("realtime", "API_JWT_JWKS", _other_key(d))(d), "realtime",
          "API_JWT_JWKS:"),

@@ -150,8 +150,9 @@ def secret_setting(inventory: Inventory, kind: Kind) -> Setting | None:
     for name in SECRETS[kind]:
         setting = service.get(name)
         if setting is not None and setting.is_set:
-            plain = not (kind is Kind.REST and holds_json(read_keys(text(setting))))
-            return setting if plain else None
+            value = text(setting) or ""
+            other = kind is Kind.REST and (value.startswith("@") or holds_json(read_keys(value)))
+            return None if other else setting
     return None
 
 
@@ -298,7 +299,24 @@ def _held(inventory: Inventory, kind: Kind, name: str) -> Held | None:
     setting = service.get(name) if service is not None else None
     if service is None or setting is None:
         return None
-    return Held(kind, service, setting, read_keys(text(setting)))
+    return Held(kind, service, setting, read_keys(_content(service, text(setting))))
+
+
+def _content(service: Service, value: str | None) -> str | None:
+    """Return the value, or for ``@/path`` (PostgREST) what stands in the mounted file."""
+    if value is None or not value.startswith("@"):
+        return value
+    mounted = (one.text for one in service.documents if one.target == value[1:])
+    return next((found for found in mounted if found is not None), value)
+
+
+def is_elsewhere(inventory: Inventory, kind: Kind) -> bool:
+    """Whether ``kind`` reads its keys from a file that could not be looked at."""
+    service = inventory.of_kind(kind)
+    setting = service.get(KEY_SETS[kind]) if service is not None else None
+    value = text(setting) if setting is not None else None
+    unseen = service is not None and _content(service, value) == value
+    return bool(value) and value is not None and value.startswith("@") and unseen
 
 
 def key_documents(inventory: Inventory) -> tuple[Held, ...]:

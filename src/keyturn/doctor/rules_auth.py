@@ -8,6 +8,7 @@ from typing import Final
 
 from keyturn.deploy.inventory import Kind, Service
 from keyturn.deploy.opened import text
+from keyturn.deploy.setting import Setting
 from keyturn.doctor.credentials import Jwk, Shape
 from keyturn.doctor.finding import Facts, Seen, Severity
 from keyturn.doctor.holdings import (
@@ -68,7 +69,10 @@ def _hs256_unlisted(facts: Facts) -> Iterator[Seen]:
     legacy = accepted_legacy(facts.inventory)
     if held is None or not legacy or _is_article(held) or _spelling(held.service) is not None:
         return
-    if not held.document.symmetric and "HS256" not in (_methods(held.service) or ""):
+    override = _methods(held.service)
+    if override is not None:
+        yield from _overridden(held, override, "HS256")
+    elif not held.document.symmetric:
         secret = secret_setting(facts.inventory, Kind.AUTH)
         raw = octets(secret)
         oct_key = {"kty": "oct", "k": base64url.encode(raw or b"").decode(), "alg": "HS256"}
@@ -79,6 +83,17 @@ def _hs256_unlisted(facts: Facts) -> Iterator[Seen]:
             held.service.name,
             edits=set_keys(facts.inventory, held.setting, keys) if raw else (),
             safe=bool(raw),
+        )
+
+
+def _overridden(held: Held, override: Setting, alg: str) -> Iterator[Seen]:
+    listed = [one.strip() for one in (text(override) or "").split(",")]
+    if any(listed) and alg not in listed:
+        yield Seen(
+            f"{override.name} of {held.service.name} does not list {alg}.",
+            places_of(override),
+            held.service.name,
+            fix=f"Write every algorithm that is in use:\n  {override.name}: HS256,ES256",
         )
 
 
@@ -110,8 +125,8 @@ def _spelling(service: Service) -> str | None:
     return given[0] if given[0] != read else None
 
 
-def _methods(service: Service) -> str | None:
-    return next((text(s) for name in SPELLINGS if (s := service.get(name))), None)
+def _methods(service: Service) -> Setting | None:
+    return next((s for name in SPELLINGS if (s := service.get(name)) and s.is_set), None)
 
 
 def _version(service: Service) -> str:
@@ -135,6 +150,10 @@ def _no_alg(facts: Facts) -> Iterator[Seen]:
 
 def _es256_unknown(facts: Facts) -> Iterator[Seen]:
     yield from _no_alg(facts)
+    signer, keys = signing_key(facts.inventory), auth_keys(facts.inventory)
+    override = _methods(keys.service) if keys is not None and signer is not None else None
+    if keys is not None and signer is not None and override is not None:
+        yield from _overridden(keys, override, signer.text("alg") or "ES256")
     auth, held = facts.inventory.of_kind(Kind.AUTH), auth_keys(facts.inventory)
     tokens = asymmetric_api_jwts(facts.inventory)
     bare = held is None or (held.document.shape is Shape.ARRAY and not held.document.keys)

@@ -10,11 +10,13 @@ from keyturn.deploy.inventory import GATEWAYS, VERIFIERS, Layout
 from keyturn.deploy.opened import text
 from keyturn.deploy.place import Place
 from keyturn.deploy.setting import Origin
-from keyturn.doctor.credentials import read_jwt
+from keyturn.doctor.credentials import is_opaque
 from keyturn.doctor.finding import Confidence, Facts, Seen, Severity
 from keyturn.doctor.holdings import (
     KEY_VARIABLES,
     SECRETS,
+    accepted_keys,
+    api_keys,
     legacy_setting,
     listed,
     named,
@@ -27,7 +29,7 @@ from keyturn.doctor.well_known import PASSWORDS, is_known_password, is_known_sec
 
 _WORLD: Final = 0o004
 _MOVING_TAGS: Final = ("latest", "main", "master", "develop", "dev", "stable", "nightly", "edge")
-_SECRET_NAME: Final = re.compile(r"JWT_?(SECRET|KEY)|JWK")
+_SECRET_NAME: Final = re.compile(r"SUPABASE_(JWT|JWKS)")
 
 
 def _known_secret(facts: Facts) -> Iterator[Seen]:
@@ -40,8 +42,9 @@ def _known_secret(facts: Facts) -> Iterator[Seen]:
 
 def _known_passwords(facts: Facts) -> Iterator[Seen]:
     found: dict[str, tuple[Place, ...]] = {}
+    used = _used(facts)
     for name in PASSWORDS:
-        variable = facts.inventory.variable(name)
+        variable = facts.inventory.variable(name) if name in used else None
         if variable is not None and is_known_password(name, text(variable) or ""):
             found[name] = (variable.place,) if variable.place is not None else ()
         for service in facts.inventory.services.values():
@@ -55,6 +58,17 @@ def _known_passwords(facts: Facts) -> Iterator[Seen]:
             "file.",
             tuple(place for places in found.values() for place in places),
         )
+
+
+def _used(facts: Facts) -> frozenset[str]:
+    """Return the variables that some service is given."""
+    return frozenset(
+        variable.name
+        for service in facts.inventory.services.values()
+        for setting in (*service.settings.values(), service.healthcheck, service.command)
+        if setting is not None
+        for variable in setting.variables
+    )
 
 
 def _world_readable(facts: Facts) -> Iterator[Seen]:
@@ -105,10 +119,11 @@ def _unpinned(facts: Facts) -> Iterator[Seen]:
 
 def _strangers(facts: Facts) -> Iterator[Seen]:
     secret = octets(legacy_setting(facts.inventory))
+    ours = {key.text for key in api_keys(facts.inventory)} | accepted_keys(facts.inventory)
     for service in facts.inventory.unknown:
         for setting in service.settings.values():
             value = text(setting) or ""
-            legacy = (jwt := read_jwt(value)) is not None and jwt.alg == "HS256" and jwt.role
+            legacy = value in ours and not is_opaque(value)
             same = secret is not None and value.encode() == secret
             if setting.is_set and (same or legacy or _SECRET_NAME.search(setting.name)):
                 what = "the JWT secret" if same else "a legacy API key" if legacy else "a JWT key"

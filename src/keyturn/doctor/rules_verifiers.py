@@ -17,6 +17,7 @@ from keyturn.doctor.holdings import (
     asymmetric_api_jwts,
     auth_keys,
     holders,
+    is_elsewhere,
     key_set,
     key_sets,
     place_of,
@@ -66,7 +67,7 @@ def _is_told_elsewhere(inventory: Inventory, kind: Kind) -> bool:
     if service is None or kind is Kind.STORAGE:
         return False
     wrong, own = service.get("JWT_JWKS"), service.get(KEY_SETS[kind])
-    empty = own is not None and not own.is_set
+    empty = (own is not None and not own.is_set) or is_elsewhere(inventory, kind)
     missing = own is None and kind is Kind.REST
     return empty or missing or (wrong is not None and wrong.is_set)
 
