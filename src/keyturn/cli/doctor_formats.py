@@ -66,15 +66,16 @@ def why(found: Why, inventory: Inventory, token: str, form: str) -> str:
 def lookup(found: Lookup, report: Report | None, form: str) -> str:
     """Return the causes of a message; ``report`` tells which of them are there."""
     from keyturn.cli.doctor_why_text import lookup_text
-    from keyturn.doctor.symptom_page import rules_about
+    from keyturn.doctor.symptom_page import rules_by_slug
 
     seen = {finding.id for finding in report.findings} if report else set()
-    rules = {one.slug: rules_about(one, RULES) for one in found.found}
+    slugs = {one.slug for one in found.found}
+    rules = {slug: group for slug, group in rules_by_slug(RULES).items() if slug in slugs}
     if form == "json":
         return to_json(
             {
                 "found": [
-                    {**one.as_dict(), "findings": [rule.id for rule in rules[one.slug]]}
+                    {**one.as_dict(), "findings": [rule.id for rule in rules.get(one.slug, ())]}
                     for one in found.found
                 ],
                 "near": [one.text for one in found.near],

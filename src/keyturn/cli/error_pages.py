@@ -11,13 +11,15 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from keyturn.doctor.catalogue import RULES
-from keyturn.doctor.symptom_page import index, page
+from keyturn.doctor.symptom_page import index, page, rules_by_slug
 from keyturn.doctor.symptoms import SYMPTOMS
 
 
 def pages() -> Mapping[str, str]:
     """Return the name and the text of every page."""
-    return {"README.md": index(), **{f"{one.slug}.md": page(one, RULES) for one in SYMPTOMS}}
+    rules = rules_by_slug(RULES)
+    named = {f"{one.slug}.md": page(one, rules.get(one.slug, ())) for one in SYMPTOMS}
+    return {"README.md": index(), **named}
 
 
 def write(folder: Path) -> None:

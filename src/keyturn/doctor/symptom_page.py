@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 from keyturn.doctor.finding import Rule
@@ -20,7 +20,7 @@ whole way."""
 
 
 def page(symptom: Symptom, rules: Sequence[Rule] = ()) -> str:
-    """Return the Markdown of the page; ``rules`` whose symptoms lead here are linked."""
+    """Return the Markdown of the page, with links to the ``rules`` that name the message."""
     many = len(symptom.causes) > 1
     parts = [
         MARK,
@@ -30,7 +30,7 @@ def page(symptom: Symptom, rules: Sequence[Rule] = ()) -> str:
         "## Causes, the likeliest first" if many else "## Cause",
         *(_cause(number, one) for number, one in enumerate(symptom.causes, start=1)),
         *_other_forms(symptom),
-        *_findings(rules_about(symptom, rules)),
+        *_findings(rules),
         "## Ask about your own deployment",
         _COMMANDS,
     ]
@@ -47,11 +47,14 @@ def index() -> str:
     return "\n\n".join((MARK, "# Error messages", head, "\n".join(lines))) + "\n"
 
 
-def rules_about(symptom: Symptom, rules: Sequence[Rule]) -> tuple[Rule, ...]:
-    """Return the rules that name this message as what the user sees."""
-    return tuple(
-        rule for rule in rules if any(symptom in look_up(text).found for text in rule.symptoms)
-    )
+def rules_by_slug(rules: Iterable[Rule]) -> Mapping[str, tuple[Rule, ...]]:
+    """Return for each message, by its slug, the rules that name it as what the user sees."""
+    found: dict[str, list[Rule]] = {}
+    for rule in rules:
+        seen = {one.slug for text in rule.symptoms for one in look_up(text).found}
+        for slug in seen:
+            found.setdefault(slug, []).append(rule)
+    return {slug: tuple(group) for slug, group in found.items()}
 
 
 def _cause(number: int, cause: Cause) -> str:
