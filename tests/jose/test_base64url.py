@@ -62,3 +62,11 @@ def test_in_the_alphabet_exactly_the_canonical_spellings_are_accepted(segment: b
 def test_every_other_spelling_is_refused(segment: bytes) -> None:
     with pytest.raises(ValueError, match="base64url"):
         base64url.decode(segment)
+
+
+def test_every_letter_may_stand_at_the_end() -> None:
+    """Only padding is taken off the end, whatever letter comes before it."""
+    for value in range(64):
+        encoded = base64url.encode(bytes([0, 0, value]))
+        assert len(encoded) == 4
+        assert base64url.decode(encoded) == bytes([0, 0, value])

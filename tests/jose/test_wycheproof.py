@@ -70,9 +70,14 @@ def public_part(jwk: dict[str, object]) -> dict[str, object]:
     return {name: member for name, member in jwk.items() if name not in {"d", "p", "q"}}
 
 
-# 367 and 370 are labelled invalid and are byte for byte the valid 357. 372 and 373 are labelled
-# valid, contain "?", and their MAC does not fit what stands there.
-CONTRADICTIONS = {367: True, 370: True, 372: False, 373: False}
+# Vectors of json_web_signature_test.json whose label contradicts what stands in the file.
+CONTRADICTORY = {
+    367: (True, 'labelled "invalid", and byte for byte the "valid" 357'),
+    370: (True, 'labelled "invalid", and byte for byte the "valid" 357'),
+    372: (False, 'labelled "valid", has "?" in base64url, and the MAC is not of what stands there'),
+    373: (False, 'labelled "valid", has "?" in base64url, and the MAC is not of what stands there'),
+}
+CONTRADICTIONS = {number: verdict for number, (verdict, _) in CONTRADICTORY.items()}
 OUT_OF_SCOPE = {"RS384", "RS512", "PS256", "PS384", "PS512", "ES521"}
 
 
@@ -83,6 +88,25 @@ def test_compact_signatures(group: Group) -> None:
         assert not any(accepts_token([jwk], test["jws"]) for test in group["tests"])
         return
     assert wrong(group, lambda test: accepts_token([jwk], test["jws"]), CONTRADICTIONS) == []
+
+
+@pytest.mark.parametrize("number", CONTRADICTORY)
+def test_a_contradictory_vector_is_still_contradictory(number: int) -> None:
+    """When the file is corrected, the exception has to go."""
+    tests: dict[int, Group] = {
+        test["tcId"]: test
+        for group in groups("json_web_signature_test.json")
+        for test in getattr(group, "values", ({"tests": []},))[0]["tests"]
+    }
+    if not tests:
+        return
+    verdict, _reason = CONTRADICTORY[number]
+    assert (tests[number]["result"] == "valid") is not verdict
+    if verdict:
+        assert tests[number]["jws"] == tests[357]["jws"]
+        assert tests[357]["result"] == "valid"
+    else:
+        assert "?" in tests[number]["jws"]
 
 
 # 1 wants sets of shared secrets and public keys refused; Supabase's verifiers read exactly such a

@@ -7,6 +7,7 @@ import gc
 import json
 from collections.abc import Mapping
 from dataclasses import replace
+from hashlib import sha256
 from typing import cast
 
 import pytest
@@ -202,3 +203,27 @@ def test_numbers_come_back_as_they_were(desk: Desk) -> None:
         assert list(map(type, cast("dict[str, object]", found).values())) == [
             *map(type, numbers.values())
         ]
+
+
+def test_the_table_holds_digests_and_nothing_an_attacker_wrote(desk: Desk) -> None:
+    """Keys of the table cannot be chosen, so neither can their places in it."""
+    cache, stranger = new_cache(), new_desk()
+    good = make(desk.key)
+    cache.verify(good, desk.keys, POLICY, now=at(0))
+    for number in range(50):
+        with pytest.raises(TokenRejected):
+            cache.verify(make(stranger.key, n=number), desk.keys, POLICY, now=at(0))
+    table = cache._table
+    assert table is not None
+    assert set(table.entries) == {sha256(good.encode()).digest()}
+
+
+def test_each_cache_is_alone(desk: Desk) -> None:
+    one, other = new_cache(), new_cache()
+    token = make(desk.key)
+    one.verify(token, desk.keys, POLICY, now=at(0))
+    other.verify(token, desk.keys, POLICY, now=at(0))
+    assert desk.material.computed == 2
+    one.clear()
+    other.verify(token, desk.keys, POLICY, now=at(0))
+    assert (desk.material.computed, other.stats().hits, one.stats().entries) == (2, 1, 0)

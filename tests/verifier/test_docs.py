@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from dataclasses import fields
+from importlib import import_module
 from pathlib import Path
 
 import pytest
 from mypy import api
 
 import keyturn
-from keyturn import AlarmKind, CachePolicy, TokenRejected
+from keyturn import AlarmKind, CachePolicy, TokenCachePolicy, TokenRejected
 
 ROOT = Path(__file__).resolve().parents[2]
 GUIDE = (ROOT / "docs/how-to/verify-tokens.md").read_text()
@@ -46,7 +47,8 @@ def test_every_example_file_is_in_the_guide_and_every_link_leads_somewhere() -> 
 
 
 def test_the_rules_of_the_cache_are_those_of_the_code() -> None:
-    rows = dict(re.findall(r"^\| `(\w+)` \| ([\d.]+) \|", REFERENCE, re.MULTILINE))
+    rules = REFERENCE.partition("| `TokenCachePolicy` |")[0]
+    rows = dict(re.findall(r"^\| `(\w+)` \| ([\d.]+) \|", rules, re.MULTILINE))
     del rows["leeway"]
     code = {field.name: getattr(CachePolicy(), field.name) for field in fields(CachePolicy)}
     assert {name: float(value) for name, value in rows.items()} == code
@@ -63,3 +65,22 @@ def test_every_exported_name_is_mentioned() -> None:
     types = {"AlgorithmName", "AnyAudience", "AnyIssuer", "PrimitiveName"}
     types |= {"KeyturnError", "__version__"}
     assert [name for name in keyturn.__all__ if name not in text and name not in types] == []
+
+
+def test_every_condition_of_the_token_cache_has_the_tests_that_are_named() -> None:
+    rows = re.findall(r"^\| (\d+) \|.*\| ([^|]+) \|$", REFERENCE, re.MULTILINE)
+    assert [int(number) for number, _ in rows] == list(range(1, 11))
+    for _, cell in rows:
+        named = re.findall(r"`(\w+):(\w+)`", cell)
+        assert named
+        for module, function in named:
+            assert callable(getattr(import_module(f"tests.token_cache.{module}"), function))
+
+
+def test_the_limits_of_the_token_cache_are_those_of_the_code() -> None:
+    section = REFERENCE.partition("| `TokenCachePolicy` |")[2].partition("\n## ")[0]
+    shown = dict(re.findall(r"^\| `(\w+)` \| ([\d,]+) \|", section, re.MULTILINE))
+    code = {
+        field.name: getattr(TokenCachePolicy(), field.name) for field in fields(TokenCachePolicy)
+    }
+    assert {name: float(number.replace(",", "")) for name, number in shown.items()} == code

@@ -154,3 +154,8 @@ def test_a_policy_that_could_not_mean_anything_is_refused() -> None:
             Policy(algorithms=EDDSA, issuer=None, audience=audience)
     with pytest.raises(UsageError, match="leeway"):
         Policy(algorithms=EDDSA, issuer=None, audience=None, leeway=-1)
+
+
+def test_the_last_second_of_the_year_9999_is_a_time_and_the_next_one_is_not() -> None:
+    assert verdict({"exp": rules.LAST_SECOND}, OPEN) == "accepted"
+    assert verdict({"exp": rules.LAST_SECOND + 1}, OPEN) == "claim_invalid"
