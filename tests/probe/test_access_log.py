@@ -141,6 +141,8 @@ def test_keyturns_own_gateway_line() -> None:
     assert parsed(json.dumps({**key, "role": "anon"})).credentials == ("publishable",)
     bare = {**seen, "client": "10.0.0.7", "request_id": "r", "credential": "none"}
     assert parsed(json.dumps(bare)).credentials == ("none",)
+    refused = parsed(json.dumps({**bare, "path": None, "credential": None, "status": 403}))
+    assert (refused.path, refused.credentials, refused.status) == ("/", None, 403)
 
 
 def caddy(headers: dict[str, str], target: str = "/rest/v1/notes", status: int = 200) -> str:

@@ -102,14 +102,18 @@ def _nested(members: Members, request: Members) -> Line | None:
 
 
 def _keyturn(members: Members) -> Line | None:
-    read = _flat({name: value for name, value in members.items() if name not in _HEADERS})
+    # What Envoy refuses by itself has no path, and nobody looked at its credential.
+    shown = {name: value for name, value in members.items() if name not in _HEADERS}
+    read = _flat({**shown, "path": members.get("path") or "/"})
     if read is None:
         return None
     return Line(read.time, read.client, read.agent, read.path, read.status, _kinds(members))
 
 
-def _kinds(members: Members) -> tuple[str, ...]:
+def _kinds(members: Members) -> tuple[str, ...] | None:
     """Return what Keyturn's gateway saw: it logs kinds and names, never the credential."""
+    if members.get("credential") is None:
+        return None
     credential, algorithm, role = (_text(members, n) for n in ("credential", "alg", "role"))
     opaque = CredentialKind.SECRET if role == "service_role" else CredentialKind.PUBLISHABLE
     if credential == "jwt" and algorithm == "HS256":
