@@ -163,5 +163,6 @@ CASES = (
     Case("KT087", jwt_keys(lambda k: k[0].update(alg="EdDSA")), "functions", KEYS),
     Case("KT088", jwt_jwks(lambda k: k.__delitem__(2)), "api-gw", JWKS),
     Case("KT089", _stays_open, "realtime", "REALTIME_SECRET="),
+    Case("KT095", lambda d: d.unset_setting("storage", "AUTH_JWT_SECRET"), "storage", "storage:"),
     Case("KT092", _array_for("storage", "JWT_JWKS"), "storage", "JWT_JWKS:"),
 )  # fmt: skip

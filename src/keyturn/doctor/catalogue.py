@@ -17,6 +17,7 @@ from keyturn.doctor import (
     rules_running,
     rules_secrets,
     rules_shape,
+    rules_start,
     rules_storage,
     rules_verifiers,
 )
@@ -36,6 +37,7 @@ _MODULES: Final = (
     rules_running,
     rules_secrets,
     rules_shape,
+    rules_start,
     rules_storage,
     rules_verifiers,
 )
