@@ -1,0 +1,150 @@
+"""What makes a phase impossible for a deployment, all of it at once, each with the remedy.
+
+These are facts of versions and files. Waiting times and evidence are the flow's to judge; what the
+profiles foresee is :func:`keyturn.migrate.proof.refuted`'s.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from keyturn.deploy.inventory import Inventory, Kind, Layout
+from keyturn.deploy.opened import text
+from keyturn.deploy.place import Place
+from keyturn.deploy.setting import Setting, fingerprint
+from keyturn.migrate.capabilities import takes_opaque_keys, too_old
+from keyturn.migrate.deployment_keys import read_keys
+from keyturn.migrate.refusals import CannotMigrate
+from keyturn.profiles.functions import Script, script_of
+
+_METHODS: Final = ("GOTRUE_JWT_VALID_METHODS", "GOTRUE_JWT_VALIDMETHODS")
+_NEW_ALGORITHM: Final = "ES256"
+
+
+@dataclass(frozen=True, slots=True)
+class Blocker:
+    """One thing that stands in the way."""
+
+    sentence: str
+    remedy: str
+    place: Place | None = None
+
+
+def stop(blockers: Iterable[Blocker]) -> None:
+    """Raise :class:`CannotMigrate` with everything that stands in the way; pass when nothing does.
+
+    The first one's place and remedy are the error's own; the others follow in the sentence.
+    """
+    found = tuple(blockers)
+    if not found:
+        return
+    first, *others = found
+    also = "".join(
+        f" Also: {f'{one.place}: ' if one.place else ''}{one.sentence} {one.remedy}"
+        for one in others
+    )
+    raise CannotMigrate(first.sentence + also, place=first.place, hint=first.remedy)
+
+
+def before_phase_one(inventory: Inventory) -> Iterator[Blocker]:
+    """Yield what makes dual verification impossible."""
+    if inventory.layout is Layout.KUBERNETES:
+        yield Blocker(
+            "An export of Kubernetes cannot be changed here.",
+            "`keyturn render k8s` prints the manifests of each phase.",
+        )
+    for one in too_old(inventory):
+        yield Blocker(
+            one.sentence,
+            "Upgrade the images first: Supabase's docker/UPGRADING.md.",
+            one.service.place,
+        )
+    yield from _realtime(inventory)
+    yield from _methods(inventory)
+
+
+def _realtime(inventory: Inventory) -> Iterator[Blocker]:
+    """A tenant row that is not seeded keeps its old keys, whatever the environment says."""
+    service = inventory.of_kind(Kind.REALTIME)
+    if service is None:
+        return
+    seeds = service.get("SEED_SELF_HOST")
+    in_command = "seeds.exs" in (text(service.command) or "") if service.command else False
+    if not in_command and (text(seeds) or "").strip().lower() != "true":
+        yield Blocker(
+            f"{service.name} does not take its keys from the environment: SEED_SELF_HOST is not "
+            "true.",
+            'Add SEED_SELF_HOST: "true" to its environment; the tenant row is then written at '
+            "every start.",
+            seeds.place if seeds else service.place,
+        )
+
+
+def _methods(inventory: Inventory) -> Iterator[Blocker]:
+    """An allow-list of algorithms that does not name the new one."""
+    auth = inventory.of_kind(Kind.AUTH)
+    for name in _METHODS:
+        setting = auth.get(name) if auth is not None else None
+        if setting is None or not setting.is_set:
+            continue
+        if _NEW_ALGORITHM not in (text(setting) or "").replace(" ", "").split(","):
+            yield Blocker(
+                f"{name} does not list {_NEW_ALGORITHM}, so Auth would refuse its own new tokens.",
+                f"Add {_NEW_ALGORITHM} to it, or take the line out: the keys then decide.",
+                _written(setting),
+            )
+
+
+def _written(setting: Setting) -> Place:
+    named = next((one.place for one in setting.variables if one.value and one.place), None)
+    return named or setting.place
+
+
+def before_phase_three(inventory: Inventory) -> Iterator[Blocker]:
+    """Yield what makes the removal of the shared secret impossible or unsafe by the files alone."""
+    keys = read_keys(inventory)
+    if keys.in_use is None:
+        yield Blocker("Auth still signs HS256.", "Phase 2 comes first.")
+    gateway = inventory.gateway
+    if not takes_opaque_keys(inventory):
+        yield Blocker(
+            "The gateway knows only the legacy API keys, so they cannot be taken away.",
+            "Update the gateway's files to the current release, then run phase 1 again.",
+            gateway.place if gateway is not None else None,
+        )
+    yield from _realtime(inventory)
+    yield from _functions(inventory)
+    yield from _others(inventory)
+
+
+def _functions(inventory: Inventory) -> Iterator[Blocker]:
+    service = inventory.of_kind(Kind.FUNCTIONS)
+    if service is None or (text(service.get("VERIFY_JWT")) or "").strip().lower() != "true":
+        return
+    for one in service.documents:
+        script = script_of(one.text) if one.text and "main/index" in one.target else None
+        if script is not None and script < Script.V3:
+            yield Blocker(
+                f"{one.path} does not take sb_ keys, so a client without a user could call no "
+                "function any more.",
+                "Take main/index.ts of the current release, or set FUNCTIONS_VERIFY_JWT=false.",
+                one.place,
+            )
+
+
+def _others(inventory: Inventory) -> Iterator[Blocker]:
+    """Services that Keyturn does not know and that were given the shared secret."""
+    auth = inventory.of_kind(Kind.AUTH)
+    secret = fingerprint(auth.value("GOTRUE_JWT_SECRET")) if auth is not None else None
+    for service in inventory.unknown:
+        for setting in service.settings.values():
+            if secret is not None and setting.fingerprint == secret:
+                yield Blocker(
+                    f"{service.name} is given the shared secret as {setting.name}; it would refuse "
+                    "every token.",
+                    "Let it verify with the JWKS (`from keyturn import Verifier`), and take the "
+                    "secret away from it.",
+                    setting.place,
+                )

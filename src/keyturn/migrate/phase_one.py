@@ -1,0 +1,163 @@
+"""Phase 1, dual verification: everybody learns the new keys, Auth goes on signing HS256.
+
+Verifiers first: they take the public keys beside the shared secret. Then Auth, which publishes the
+keys and may not sign with them yet. Then the gateway, which puts an ES256 token in place of an
+``sb_`` key. Nothing that worked before is refused at any point (services.md §10, P1).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Final
+
+from keyturn.deploy.edit import Edit, SetVariable
+from keyturn.deploy.inventory import GATEWAYS, Inventory, Kind
+from keyturn.deploy.opened import text
+from keyturn.jose.keys import private_jwk, signing_key_from_secret
+from keyturn.migrate import wires
+from keyturn.migrate.blockers import before_phase_one, stop
+from keyturn.migrate.capabilities import ASYMMETRIC, has_url_key, takes_opaque_keys
+from keyturn.migrate.deployment_keys import (
+    DeploymentKeys,
+    auth_document,
+    read_keys,
+    verifier_document,
+)
+from keyturn.migrate.fresh import Fresh, api_jwt
+from keyturn.migrate.notices import recreate
+from keyturn.migrate.plan import Say, Step
+from keyturn.migrate.proof import accept, publish, refuse
+from keyturn.profiles.request import CredentialKind as Kinds
+
+URL_KID: Final = "storage-url-1"
+GUARDED: Final = (Kind.REST, Kind.REALTIME, Kind.STORAGE)
+"""Services whose anonymous requests carry an API key alone; Functions may want more than that."""
+_VERIFIERS: Final = (Kind.REST, Kind.REALTIME, Kind.STORAGE, Kind.FUNCTIONS)
+_BOTH: Final = (Kinds.USER_ES256, Kinds.USER_HS256)
+
+
+def steps(inventory: Inventory, fresh: Fresh) -> tuple[Step, ...]:
+    """Return the steps of phase 1; raises ``CannotMigrate`` for a deployment that cannot."""
+    stop(before_phase_one(inventory))
+    before = read_keys(inventory)
+    after = _with_new_keys(before, fresh)
+    return (
+        _verifiers_learn(inventory, after, fresh),
+        _auth_publishes(inventory, after),
+        *_gateway_translates(inventory, after, fresh),
+    )
+
+
+def _with_new_keys(keys: DeploymentKeys, fresh: Fresh) -> DeploymentKeys:
+    """Add what is missing of: one key that will sign, and one behind it."""
+    known = len(keys.standby) + (keys.in_use is not None)
+    new = (fresh.key, fresh.standby)[: max(0, 2 - known)] if known else (fresh.key, fresh.standby)
+    for key in new:
+        keys = keys.with_standby(key)
+    return keys
+
+
+def _verifiers_learn(inventory: Inventory, keys: DeploymentKeys, fresh: Fresh) -> Step:
+    edits: list[Edit] = [SetVariable("JWT_JWKS", verifier_document(keys))]
+    for wire in (wires.REST, wires.REALTIME, wires.FUNCTIONS):
+        edits += wires.edits(inventory, wire)
+    edits += _storage(inventory, keys, fresh)
+    why = "Verifiers must know a key before anything is signed with it."
+    return Step(
+        "Every verifier learns the new public keys and keeps the shared secret",
+        why,
+        tuple(edits),
+        recreate(inventory, _VERIFIERS, why),
+        after=(
+            accept(Kinds.USER_HS256, why="Old sessions go on."),
+            refuse(Kinds.FORGED, why="A forged token must be refused by all."),
+        ),
+    )
+
+
+def _storage(inventory: Inventory, keys: DeploymentKeys, fresh: Fresh) -> Iterator[Edit]:
+    """Storage gets a key of its own for signed URLs, so that they survive phase 3."""
+    if inventory.of_kind(Kind.STORAGE) is None:
+        return
+    if not has_url_key(inventory):
+        yield from wires.edits(inventory, wires.STORAGE)
+        return
+    url_key = url_signing_key(inventory) or _new_url_key(fresh)
+    document = verifier_document(keys, url_key, urlSigningKey=url_key)
+    yield SetVariable(wires.STORAGE_OWN.variable, document)
+    yield from wires.edits(inventory, wires.STORAGE_OWN)
+
+
+def _new_url_key(fresh: Fresh) -> dict[str, object]:
+    key = signing_key_from_secret(fresh.secret(), kid=URL_KID)
+    row: dict[str, object] = json.loads(text(private_jwk(key)) or "")
+    return {"kty": "oct", "kid": URL_KID, "k": row["k"], "alg": "HS256"}
+
+
+def url_signing_key(inventory: Inventory) -> dict[str, object] | None:
+    """Return the key with which Storage signs URLs today, None when it has none of its own."""
+    storage = inventory.of_kind(Kind.STORAGE)
+    if storage is None:
+        return None
+    try:
+        document = json.loads(text(storage.get(wires.STORAGE_OWN.setting)) or "")
+    except ValueError:
+        return None
+    key = document.get("urlSigningKey") if isinstance(document, dict) else None
+    return key if isinstance(key, dict) else None
+
+
+def _auth_publishes(inventory: Inventory, keys: DeploymentKeys) -> Step:
+    why = "Auth publishes the keys at /auth/v1/.well-known/jwks.json and signs HS256 as before."
+    return Step(
+        "Auth publishes the new keys and goes on signing HS256",
+        why,
+        (
+            SetVariable(wires.AUTH.variable, auth_document(keys)),
+            *wires.edits(inventory, wires.AUTH),
+        ),
+        recreate(inventory, (Kind.AUTH,), why),
+        after=(
+            publish(*keys.kids),
+            accept(*_BOTH, why="Both kinds of token must pass everywhere before Auth switches."),
+            refuse(Kinds.FORGED),
+        ),
+    )
+
+
+def _gateway_translates(inventory: Inventory, keys: DeploymentKeys, fresh: Fresh) -> Iterator[Step]:
+    if not takes_opaque_keys(inventory):
+        return
+    edits = tuple(_api_keys(inventory, keys, fresh))
+    if not edits:
+        return
+    why = "sb_ keys work beside the legacy keys, so that clients can move at their own pace."
+    yield Step(
+        "The gateway takes publishable and secret keys beside the legacy ones",
+        why,
+        edits,
+        recreate(inventory, (Kind.FUNCTIONS, Kind.STUDIO, *GATEWAYS), why),
+        after=(
+            accept(Kinds.ANON_LEGACY, Kinds.PUBLISHABLE, at=GUARDED),
+            accept(*_BOTH),
+            refuse(Kinds.FORGED),
+            Say(
+                "Move your clients to the publishable key and your servers to the secret key; "
+                "`keyturn doctor --access-log` counts who still uses the old ones."
+            ),
+        ),
+    )
+
+
+def _api_keys(inventory: Inventory, keys: DeploymentKeys, fresh: Fresh) -> Iterator[Edit]:
+    """Yield what is missing of the two ``sb_`` keys and the two tokens behind them."""
+    gateway = inventory.gateway
+    kinds = (("SUPABASE_PUBLISHABLE_KEY", "publishable"), ("SUPABASE_SECRET_KEY", "secret"))
+    for name, kind in kinds:
+        if gateway is not None and not gateway.value(name):
+            yield SetVariable(name, fresh.api_key("secret" if kind == "secret" else "publishable"))
+    signer = keys.in_use or keys.standby[0]
+    for name, role in zip(ASYMMETRIC, ("anon", "service_role"), strict=True):
+        if gateway is not None and not gateway.value(name):
+            yield SetVariable(name, api_jwt(role, signer, fresh.now))

@@ -1,0 +1,178 @@
+"""Turning the asymmetric key of a deployment: each service is created anew once, none is refused.
+
+The standby has been known to everybody for a while, so it can sign at once: the gateway's own
+tokens first, then Auth's. The same round brings the next standby to every verifier and takes away
+the keys whose last token has expired.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Final
+
+from keyturn.deploy.edit import Edit, SetVariable
+from keyturn.deploy.inventory import GATEWAYS, Inventory, Kind
+from keyturn.jose.keys import SigningKey
+from keyturn.migrate import wires
+from keyturn.migrate.capabilities import ASYMMETRIC
+from keyturn.migrate.deployment_keys import (
+    DeploymentKeys,
+    auth_document,
+    read_keys,
+    verifier_document,
+)
+from keyturn.migrate.fresh import Fresh, api_jwt
+from keyturn.migrate.notices import recreate
+from keyturn.migrate.phase_one import url_signing_key
+from keyturn.migrate.plan import Step
+from keyturn.migrate.proof import accept, publish, refuse, sign
+from keyturn.migrate.refusals import CannotMigrate
+from keyturn.profiles.request import CredentialKind as Kinds
+
+_READERS: Final = (Kind.REST, Kind.REALTIME, Kind.STORAGE, Kind.FUNCTIONS, Kind.STUDIO)
+
+
+def rotate(inventory: Inventory, fresh: Fresh, expired: tuple[str, ...] = ()) -> tuple[Step, ...]:
+    """Return the steps that let the standby sign; ``expired`` names keys that nobody needs now.
+
+    Raises :class:`CannotMigrate` when Auth signs HS256 still, or no standby is published.
+    """
+    keys = _turning(inventory)
+    if not keys.standby:
+        raise CannotMigrate(
+            "No standby key is published, so none may sign yet.",
+            hint="`keyturn rotate DIR --publish` publishes one; it may sign after the wait.",
+        )
+    after = keys.without(expired).promoted().with_standby(fresh.standby)
+    return _turn(inventory, after, fresh)
+
+
+def publish_standby(inventory: Inventory, fresh: Fresh) -> tuple[Step, ...]:
+    """Return the steps that only publish a new standby key."""
+    keys = _turning(inventory).with_standby(fresh.standby)
+    why = "A key must be known everywhere before it signs."
+    return (
+        Step(
+            "Every verifier learns the standby key",
+            why,
+            tuple(_sets(inventory, keys)),
+            recreate(inventory, _READERS, why),
+            after=(accept(Kinds.USER_ES256), refuse(Kinds.FORGED)),
+        ),
+        _auth(inventory, keys, f"Auth publishes the key {fresh.standby.kid}"),
+    )
+
+
+def revoke(inventory: Inventory, fresh: Fresh, kid: str) -> tuple[Step, ...]:
+    """Return the steps after which no service trusts ``kid``, without any wait.
+
+    Whoever holds a token that it signed gets 401 until the client refreshes. Raises
+    :class:`CannotMigrate` when there is no such key, or nothing could sign instead of it.
+    """
+    keys = _turning(inventory)
+    if kid not in keys.kids:
+        raise CannotMigrate(f"There is no key {kid!r}.", hint=f"There are: {', '.join(keys.kids)}.")
+    after = _without(keys, kid, fresh)
+    gateway_first = tuple(_api_jwts(inventory, _signer(after), fresh))
+    why = f"The key {kid} may be known to somebody."
+    steps = []
+    if keys.in_use is not None and keys.in_use.kid == kid:
+        steps.append(
+            _auth(inventory, after, f"Auth signs with {_signer(after).kid}", sign_too=True)
+        )
+    steps.append(
+        Step(
+            f"Nobody trusts the key {kid} any more",
+            why,
+            (*gateway_first, *_sets(inventory, after), *_auth_edits(inventory, after)),
+            recreate(inventory, (*GATEWAYS, *_READERS, Kind.AUTH), why),
+            after=(publish(*after.kids), accept(Kinds.USER_ES256), refuse(Kinds.FORGED)),
+        )
+    )
+    return tuple(steps)
+
+
+def _turning(inventory: Inventory) -> DeploymentKeys:
+    keys = read_keys(inventory)
+    if keys.in_use is None:
+        raise CannotMigrate(
+            "Auth signs with the shared secret, which cannot be turned without an outage.",
+            hint="`keyturn migrate DIR` takes the deployment to asymmetric keys first.",
+        )
+    return keys
+
+
+def _turn(inventory: Inventory, after: DeploymentKeys, fresh: Fresh) -> tuple[Step, ...]:
+    signer = _signer(after)
+    why = (
+        f"Everybody has known {signer.kid} for a while; the next standby comes with the same round."
+    )
+    return (
+        Step(
+            "Every verifier learns the next standby key, the gateway uses the new one",
+            why,
+            (*_api_jwts(inventory, signer, fresh), *_sets(inventory, after)),
+            recreate(inventory, (*_READERS, *GATEWAYS), why),
+            after=(accept(Kinds.USER_ES256), refuse(Kinds.FORGED)),
+        ),
+        _auth(inventory, after, f"Auth signs with {signer.kid}", sign_too=True),
+    )
+
+
+def _auth(
+    inventory: Inventory, keys: DeploymentKeys, title: str, *, sign_too: bool = False
+) -> Step:
+    why = "Old tokens stay valid: their key still verifies."
+    checks = [publish(*keys.kids), accept(Kinds.USER_ES256), refuse(Kinds.FORGED)]
+    if sign_too:
+        checks.insert(1, sign(_signer(keys).alg))
+    edits = tuple(_auth_edits(inventory, keys))
+    return Step(title, why, edits, recreate(inventory, (Kind.AUTH,), why), after=tuple(checks))
+
+
+def _auth_edits(inventory: Inventory, keys: DeploymentKeys) -> Iterator[Edit]:
+    yield SetVariable(wires.AUTH.variable, auth_document(keys))
+    yield from wires.edits(inventory, wires.AUTH)
+
+
+def _sets(inventory: Inventory, keys: DeploymentKeys) -> Iterator[Edit]:
+    """The key sets of the verifiers, and Storage's own where it has one."""
+    yield SetVariable(wires.REST.variable, verifier_document(keys))
+    for wire in (wires.REST, wires.REALTIME, wires.FUNCTIONS):
+        yield from wires.edits(inventory, wire)
+    url_key = url_signing_key(inventory)
+    if url_key is None:
+        yield from wires.edits(inventory, wires.STORAGE)
+        return
+    document = verifier_document(keys, url_key, urlSigningKey=url_key)
+    yield SetVariable(wires.STORAGE_OWN.variable, document)
+    yield from wires.edits(inventory, wires.STORAGE_OWN)
+
+
+def _api_jwts(inventory: Inventory, signer: SigningKey, fresh: Fresh) -> Iterator[Edit]:
+    """The gateway's tokens are signed anew before their key can go (services.md §11)."""
+    gateway = inventory.gateway
+    for name, role in zip(ASYMMETRIC, ("anon", "service_role"), strict=True):
+        if gateway is not None and gateway.value(name):
+            yield SetVariable(name, api_jwt(role, signer, fresh.now))
+
+
+def _signer(keys: DeploymentKeys) -> SigningKey:
+    if keys.in_use is None:
+        raise CannotMigrate("No key would sign.")
+    return keys.in_use
+
+
+def _without(keys: DeploymentKeys, kid: str, fresh: Fresh) -> DeploymentKeys:
+    """Return the keys without ``kid``; a standby is always left."""
+    if keys.in_use is not None and keys.in_use.kid == kid:
+        if not keys.standby:
+            raise CannotMigrate(
+                f"{kid} is the key in use and there is no standby that could sign instead.",
+                hint="Publish one first: `keyturn rotate DIR --publish`.",
+            )
+        keys = keys.promoted().without((kid,))
+    standby = tuple(key for key in keys.standby if key.kid != kid)
+    keys = replace(keys, standby=standby).without((kid,))
+    return keys if keys.standby else keys.with_standby(fresh.standby)
