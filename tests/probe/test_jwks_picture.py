@@ -65,6 +65,8 @@ def test_a_client_whose_times_were_thinned_out_is_judged_by_all_of_them() -> Non
     [
         (TEN_MINUTES, "periodic, every 10 min"),
         ([n * 0.4 for n in range(500)], "per request: 500 fetches, 0.4 s apart"),
+        # A log with whole seconds.
+        ([n // 4 for n in range(400)], "per request: 400 fetches, 0.2 s apart"),
         ([0], "1 fetch, too few to tell"),
         ([0, 600], "2 fetches, too few to tell"),
         ([n * 120 for n in range(20)], "irregular, 2 min apart"),

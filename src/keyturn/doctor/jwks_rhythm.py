@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
 from itertools import pairwise
-from statistics import median
+from statistics import fmean, median
 from typing import Final
 
 from keyturn.doctor.facts import Fetches
@@ -76,7 +76,9 @@ def pace(fetches: Fetches) -> Pace:
     gaps = all_gaps if fetches.every > 1 else _between_bursts(fetches)
     middle = median(gaps) if gaps else 0.0
     if middle < OFTEN.total_seconds():
-        return Pace(Rhythm.PER_REQUEST, timedelta(seconds=median(all_gaps)), count)
+        # Several in one second of a log with whole seconds: then the mean says more.
+        typical = median(all_gaps) or fmean(all_gaps)
+        return Pace(Rhythm.PER_REQUEST, timedelta(seconds=typical), count)
     if len(gaps) < FEWEST - 1:
         return Pace(Rhythm.TOO_FEW, None, count)
     gap = timedelta(seconds=middle)
@@ -89,6 +91,8 @@ def pace(fetches: Fetches) -> Pace:
 def span(length: timedelta) -> str:
     """Return a time in the unit that people would use: ``0.4 s``, ``12 s``, ``10 min``, ``2 h``."""
     seconds = length.total_seconds()
+    if 0 < seconds < 0.1:
+        return "less than 0.1 s"
     if seconds < 10:
         return f"{seconds:.1f} s".replace(".0 s", " s")
     if seconds < 100:

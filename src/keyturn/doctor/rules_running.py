@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import pairwise
+from datetime import timedelta
 from typing import Final
 
 from keyturn.deploy.inventory import Inventory, Kind
@@ -13,6 +13,7 @@ from keyturn.doctor.credentials import read_keys
 from keyturn.doctor.facts import DatabaseFacts, DatabaseSetting, LogFacts, ProbeFacts
 from keyturn.doctor.finding import Confidence, Facts, Needs, Seen, Severity
 from keyturn.doctor.holdings import accepted_legacy, auth_keys, holds_json, key_set, places_of
+from keyturn.doctor.jwks_rhythm import Rhythm, pace, span
 from keyturn.doctor.row import row
 
 SKEW_OF_POSTGREST: Final = 30
@@ -20,7 +21,6 @@ SMALL_SKEW: Final = 5
 LONGEST_CACHE: Final = 1200
 """Seconds: 10 minutes at an edge and 10 in clients are what hosted Supabase counts with."""
 _MANY_FETCHES: Final = 10
-_OFTEN_SECONDS: Final = 60.0
 _CACHE_FIXED: Final = (12, 2, 9)
 _TIME_BUG: Final = ((14, 16), (16, 0))
 
@@ -184,16 +184,10 @@ def _cache_header(facts: Facts) -> Iterator[Seen]:
 
 def _fetched_often(facts: Facts) -> Iterator[Seen]:
     for one in facts.logs.jwks if isinstance(facts.logs, LogFacts) else ():
-        times = sorted(one.times)
-        gaps = [(b - a).total_seconds() for a, b in pairwise(times)]
-        if len(times) >= _MANY_FETCHES and _middle(gaps) < _OFTEN_SECONDS:
-            yield Seen(
-                f"{one.client} fetched the JWKS {len(times)} times, every {_middle(gaps):.1f} s.",
-            )
-
-
-def _middle(numbers: list[float]) -> float:
-    return sorted(numbers)[len(numbers) // 2]
+        found = pace(one)
+        if found.rhythm is Rhythm.PER_REQUEST and found.count >= _MANY_FETCHES:
+            gap = span(found.gap or timedelta())
+            yield Seen(f"{one.client} fetched the JWKS {found.count} times, {gap} apart.")
 
 
 RULES: Final = (
