@@ -4,7 +4,7 @@ BIN := .venv/bin
 # Test processes: one per core, at least two.
 JOBS ?= $(shell n=$$(nproc 2>/dev/null || echo 2); [ $$n -gt 2 ] && echo $$n || echo 2)
 
-.PHONY: help setup setup-run up down test check lint types imports bench clean
+.PHONY: help setup setup-run up down test check lint types imports bench mutants clean
 
 help: ## List the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -39,6 +39,10 @@ imports:
 bench: setup ## Measure side by side and print ratios
 	@$(BIN)/python -m pip --disable-pip-version-check install --quiet -c constraints.txt --group bench
 	@$(BIN)/python -m bench $(ARGS)
+
+mutants: setup ## Change the verifier's code in small ways; list what no test notices
+	@$(BIN)/python -m pip --disable-pip-version-check install --quiet -c constraints.txt --group mutants
+	@$(BIN)/python -m bench.mutants $(ARGS)
 
 clean: ## Remove what was built (never .keyturn, which holds your data)
 	@rm -rf .venv build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache tests/e2e/js/node_modules

@@ -14,8 +14,8 @@ from urllib.parse import urlsplit
 from keyturn.errors import UsageError
 from keyturn.jose.errors import InvalidKey
 from keyturn.jose.keys import VerifyingKey, signing_key_from_secret
+from keyturn.jose.known_secrets import where_it_is_known_from
 from keyturn.secret import Secret
-from keyturn.verify.known_secrets import where_it_is_known_from
 from keyturn.verify.policy import Policy
 
 
