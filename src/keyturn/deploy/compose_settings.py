@@ -14,6 +14,7 @@ from keyturn.deploy.opened import text
 from keyturn.deploy.place import Place, Unreadable
 from keyturn.deploy.redaction import shown
 from keyturn.deploy.setting import Origin, Setting
+from keyturn.deploy.source import join
 from keyturn.deploy.variables import Variables
 from keyturn.deploy.yaml_scalars import canonical
 from keyturn.deploy.yaml_tree import Entry, Node, Scalar, Tree, items
@@ -81,6 +82,7 @@ def _env_file(node: Node, by: _Reading) -> dict[str, Setting]:
     file = node.text("path") if isinstance(node, Tree) else getattr(node, "text", None)
     if not file:
         raise Unreadable(node.place, "an env_file needs a path")
+    file = join("", file)
     content = by.read(file)
     if content is None:
         if not isinstance(node, Tree) or node.text("required") != "false":

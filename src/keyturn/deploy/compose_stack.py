@@ -57,7 +57,8 @@ def stack(files: Files, ask: Ask) -> Stack:
     found = Stack((), join("", folder), Variables(ask.environment))
     _read_env_files(found, files, ask)
     found.notes += _left_behind(found.folder, files)
-    found.files = ask.files or _named_in_environment(found) or _default(found, files)
+    asked = tuple(join("", one) for one in ask.files)
+    found.files = asked or _named_in_environment(found) or _default(found, files)
     if ask.files == () and ask.project_directory is None:
         found.folder = folder_of(found.files[0])
     for path in found.files:
