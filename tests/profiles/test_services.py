@@ -17,6 +17,7 @@ from tests.profiles.scene import (
     SECONDS,
     STANDARD,
     ec,
+    public,
     request,
     token,
 )
@@ -118,6 +119,12 @@ def test_an_apikey_alone_says_nothing_to_postgrest(apikey: str) -> None:
 def test_without_an_anonymous_role() -> None:
     verdict = rest.judge(rest_config(PGRST_DB_ANON_ROLE=""), Request(Kind.REST), NOW)
     assert (verdict.status, verdict.code) == (401, "PGRST302")
+
+
+def test_a_key_for_encryption_is_never_tried() -> None:
+    jwks = json.dumps({"keys": [public(EC, use="enc")]})
+    verdict = rest.judge(rest_config(PGRST_JWT_SECRET=jwks), request(Kind.REST, token(EC)), NOW)
+    assert (verdict.status, verdict.code) == (401, "PGRST301")
 
 
 def test_an_empty_bearer() -> None:
