@@ -254,11 +254,11 @@ def test_nothing_to_probe_ends_with_4_and_the_report(doctor: RunDoctor, sound: D
     assert "Services × credentials" in seen.out
 
 
-def test_the_command_starts_without_servers_databases_and_yaml_for_a_message() -> None:
+def test_explaining_a_finding_starts_no_servers_databases_or_clients() -> None:
     code = (
         "import sys\nfrom keyturn.cli.main import main\n"
         "try:\n    main(['doctor', '--explain', 'KT001'])\nexcept SystemExit:\n    pass\n"
-        "print(sorted({'asyncpg','uvicorn','starlette','jinja2','yaml','email','http.client'}"
+        "print(sorted({'asyncpg','uvicorn','starlette','jinja2','email','http.client','asyncio'}"
         " & sys.modules.keys()), file=sys.stderr)"
     )
     done = subprocess.run(

@@ -45,6 +45,11 @@ def secrets_of(deployment: Deployment) -> Iterator[str]:
             yield value.strip("'\"")
 
 
+def leaked(deployment: Deployment, printed: str) -> list[str]:
+    """Return the secrets of a deployment that stand in what was printed."""
+    return [secret for secret in secrets_of(deployment) if _stands_in(secret, printed)]
+
+
 def _env(deployment: Deployment) -> list[str]:
     path = deployment.folder / ".env"
     return path.read_text().splitlines() if path.exists() else []
@@ -59,7 +64,7 @@ def test_no_secret_is_printed(
     seen = doctor(str(deployment.folder), *asked)
     printed = seen.out + seen.err
     assert printed
-    assert [secret for secret in secrets_of(deployment) if _stands_in(secret, printed)] == []
+    assert leaked(deployment, printed) == []
 
 
 @pytest.mark.parametrize("form", ["text", "json"])
@@ -94,7 +99,7 @@ def test_no_secret_is_printed_of_a_bent_value(
         seen = doctor(str(deployment.folder), "--format", form)
         assert seen.code in (0, 1, 2)
         printed = seen.out + seen.err
-        assert [secret for secret in secrets_of(deployment) if _stands_in(secret, printed)] == []
+        assert leaked(deployment, printed) == []
 
 
 def _stands_in(secret: str, printed: str) -> bool:

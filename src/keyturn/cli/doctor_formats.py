@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from keyturn import __version__
 from keyturn.cli.output import to_json
-from keyturn.doctor.catalogue import RULES
+from keyturn.doctor.catalogue import RULES, rule_of
 from keyturn.doctor.masking import Redactor, redactor
 from keyturn.errors import UsageError
 
@@ -92,9 +92,9 @@ def rule(name: str, form: str) -> str:
     """Return everything about the finding called ``name``; raises ``UsageError``."""
     from keyturn.cli.doctor_why_text import rule_text
 
-    known = {one.id: one for one in RULES}
-    found = known.get(name.upper())
+    found = rule_of(name)
     if found is None:
+        known = [one.id for one in RULES]
         close = difflib.get_close_matches(name.upper(), known, n=3)
         hint = f"Did you mean {', '.join(close)}?" if close else f"{RULES[0].id} … {RULES[-1].id}"
         raise UsageError(f"There is no finding {name!r}.", hint=hint)

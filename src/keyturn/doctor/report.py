@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
 from keyturn.deploy.inventory import VERIFIERS, Inventory
+from keyturn.doctor.catalogue import not_looked_at
 from keyturn.doctor.facts import DatabaseFacts, Fetches, LogFacts, ProbeFacts, Unknown
-from keyturn.doctor.finding import Facts, Finding, Needs, Rule, Severity
+from keyturn.doctor.finding import Facts, Finding, Needs, Severity
 from keyturn.doctor.jwks_rhythm import pace
 from keyturn.doctor.lines import Change, change_of
 from keyturn.doctor.matrix import Matrix
 from keyturn.doctor.readiness import Readiness
+
+_SOURCES: Final[Mapping[Needs, str]] = {
+    Needs.PROBE: "the running services",
+    Needs.DATABASE: "the database",
+    Needs.LOGS: "the access logs",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,20 +99,18 @@ class Report:
         return {**finding.as_dict(), "changes": changes}
 
 
-def gaps(facts: Facts, rules: Iterable[Rule]) -> tuple[NotLooked, ...]:
+def gaps(facts: Facts) -> tuple[NotLooked, ...]:
     """Return what was not looked at, each with the findings that would need it."""
-    sources = (
-        (Needs.PROBE, "the running services", facts.probes),
-        (Needs.DATABASE, "the database", facts.database),
-        (Needs.LOGS, "the access logs", facts.logs),
+    reasons: dict[Needs, str] = {}
+    rules: dict[Needs, list[str]] = {}
+    for rule, reason in not_looked_at(facts):
+        reasons.setdefault(rule.needs, reason)
+        rules.setdefault(rule.needs, []).append(rule.id)
+    unseen = (
+        NotLooked(_SOURCES[needs], reason, tuple(rules[needs]))
+        for needs, reason in ((one, reasons[one]) for one in _SOURCES if one in reasons)
     )
-    known = tuple(rules)
-    unseen = tuple(
-        NotLooked(what, source.reason, tuple(r.id for r in known if r.needs is needs))
-        for needs, what, source in sources
-        if isinstance(source, Unknown)
-    )
-    return unseen + tuple(_parts(facts))
+    return (*unseen, *_parts(facts))
 
 
 def _parts(facts: Facts) -> Iterator[NotLooked]:

@@ -12,7 +12,7 @@ from keyturn.deploy.inventory import VERIFIERS, Inventory, Kind
 from keyturn.deploy.read import inventory as read_inventory
 from keyturn.deploy.source import Ask, Source
 from keyturn.doctor.canaries import Canaries, Entropy, canaries
-from keyturn.doctor.catalogue import RULES, examine
+from keyturn.doctor.catalogue import examine
 from keyturn.doctor.facts import DatabaseFacts, LogFacts, ProbeFacts, Unknown
 from keyturn.doctor.finding import Facts
 from keyturn.doctor.matrix import Matrix, matrix
@@ -79,7 +79,7 @@ async def diagnose(
     )
     facts = Facts(found, now, database, probes, logs)
     table = _matrix(facts, held) if wish.with_matrix else None
-    report = Report(facts, examine(facts), table, readiness(facts), gaps(facts, RULES))
+    report = Report(facts, examine(facts), table, readiness(facts), gaps(facts))
     asked = ((probes, NO_PROBE), (database, NO_DATABASE))
     silent = [
         one.reason for one, unasked in asked if isinstance(one, Unknown) and one is not unasked
