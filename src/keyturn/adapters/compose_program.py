@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import re
+import signal
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from keyturn.adapters.processes import dies_with_parent
 from keyturn.deploy.rewrite_dialect import Dialect
 from keyturn.deploy.source import Ask
 from keyturn.errors import Unreachable
@@ -30,7 +32,10 @@ class Finished:
 
 @dataclass(frozen=True, slots=True)
 class Shell:
-    """Runs commands in the deployment's folder, without a shell and with nothing on stdin."""
+    """Runs commands in the deployment's folder, without a shell and with nothing on stdin.
+
+    A command ends with this process, so that no ``up`` of a killed run meets that of the next one.
+    """
 
     folder: Path
     environment: Mapping[str, str]
@@ -49,6 +54,7 @@ class Shell:
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=asyncio.subprocess.PIPE,
                 stderr=asyncio.subprocess.PIPE,
+                preexec_fn=dies_with_parent(signal.SIGTERM),
             )
         except OSError as problem:
             raise Unreachable(f"{argv[0]} cannot be run: {problem.strerror}.") from problem

@@ -127,11 +127,12 @@ class JournalFile:
     def _keep(self, kind: str, owner: str, name: str, content: Secret) -> None:
         try:
             self._make()
-            folder = self._folder / kind / owner
-            if not folder.is_dir():
-                folder.mkdir(mode=0o700, parents=True)
-                for parent in (folder.parent, self._folder):
-                    sync_folder(parent)
+            folder = self._folder
+            for part in (kind, owner):
+                folder /= part
+                if not folder.is_dir():
+                    folder.mkdir(mode=0o700)
+                    sync_folder(folder.parent)
             write_private(folder / name, reveal(content))
         except OSError as problem:
             raise _refusal("written", problem) from problem

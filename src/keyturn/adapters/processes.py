@@ -136,8 +136,7 @@ class ChildProcess(asyncio.SubprocessProtocol):
 
 def _before_exec(command: Command) -> Callable[[], None]:
     """Return what the child does between fork and exec: only system calls, no imports."""
-    parent = os.getpid()
-    user = _user_to_become(command)
+    user, follow = _user_to_become(command), dies_with_parent(command.stop_signal)
 
     def prepare() -> None:
         os.setpgid(0, 0)
@@ -145,12 +144,22 @@ def _before_exec(command: Command) -> Callable[[], None]:
             os.setgroups([])
             os.setgid(user.pw_gid)
             os.setuid(user.pw_uid)
-        if _LIBC is not None:  # after setuid, which would clear it
-            _LIBC.prctl(_PR_SET_PDEATHSIG, int(command.stop_signal), 0, 0, 0)
+        follow()  # after setuid, which would clear it
+
+    return prepare
+
+
+def dies_with_parent(number: signal.Signals) -> Callable[[], None]:
+    """Return a ``preexec_fn``: the kernel sends ``number`` to the child when this process dies."""
+    parent = os.getpid()
+
+    def follow() -> None:
+        if _LIBC is not None:
+            _LIBC.prctl(_PR_SET_PDEATHSIG, int(number), 0, 0, 0)
         if os.getppid() != parent:
             os._exit(1)  # the parent died between fork and prctl
 
-    return prepare
+    return follow
 
 
 def _user_to_become(command: Command) -> pwd.struct_passwd | None:

@@ -91,13 +91,19 @@ def parse(content: bytes) -> tuple[Record, ...]:
 def _parsed(lines: Iterable[bytes]) -> Iterable[Record]:
     for number, one in enumerate(lines, 1):
         try:
-            document = json.loads(one)
-            if document.pop("v") != VERSION:
-                raise ValueError
-            plan = document.pop("plan", None)
-            yield msgspec.convert({**document, "plan": None}, _Line).record(plan)
-        except (ValueError, KeyError, AttributeError, msgspec.ValidationError, UnreadablePlan):
+            yield _record(json.loads(one))
+        except (ValueError, KeyError, TypeError, AttributeError, msgspec.ValidationError):
             raise DamagedJournal(f"Line {number} of the journal is not readable.") from None
+
+
+def _record(document: dict[str, object]) -> Record:
+    if document.pop("v") != VERSION:
+        raise ValueError
+    plan = document.pop("plan", None)
+    try:
+        return msgspec.convert({**document, "plan": None}, _Line).record(plan)
+    except UnreadablePlan as problem:
+        raise ValueError from problem
 
 
 @dataclass(frozen=True, slots=True)
