@@ -299,3 +299,11 @@ def test_a_later_moment_makes_the_same_token_expired() -> None:
     assert [row.code for row in diagnose(GOOD, KEYS, POLICY, now=later).findings] == [
         "token_expired"
     ]
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_a_message_does_not_repeat_what_its_row_found_and_expected(name: str) -> None:
+    for row in diagnosed(CASES[name][0]).findings:
+        assert ": found " not in row.message
+        assert ", expected " not in row.message
+        assert ": expected " not in row.message

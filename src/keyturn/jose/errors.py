@@ -43,9 +43,12 @@ class TokenRejected(JoseError):
         found: str | None = None,
         expected: str | None = None,
     ) -> None:
-        """``found`` and ``expected`` are told after the sentence; neither quotes the token."""
+        """``found`` and ``expected`` are told after the sentence, which alone is ``summary``.
+
+        None of the three quotes the token.
+        """
         super().__init__(message, hint=hint)
-        self.found, self.expected = found, expected
+        self.found, self.expected, self.summary = found, expected, self.message
         told = [f"found {found}"] * (found is not None)
         told += [f"expected {expected}"] * (expected is not None)
         if told:

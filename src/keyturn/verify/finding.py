@@ -29,9 +29,13 @@ class Finding:
         expected: str | None = None,
         hint: str | None = None,
     ) -> Finding:
-        """Return ``rejected`` as a row, its message as a sentence."""
+        """Return ``rejected`` as a row; what is given here replaces what it says itself."""
         return cls(
-            rejected.code, sentence(rejected.message), found, expected, hint or rejected.hint
+            rejected.code,
+            sentence(rejected.summary),
+            found or rejected.found,
+            expected or rejected.expected,
+            hint or rejected.hint,
         )
 
     def as_dict(self) -> dict[str, str | None]:
