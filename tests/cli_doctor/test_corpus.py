@@ -15,7 +15,7 @@ from tests.support.command import Outcome
 CORPUS = Path(__file__).resolve().parents[3] / "shared" / "corpus"
 pytestmark = pytest.mark.skipif(not CORPUS.is_dir(), reason="../shared/corpus is not here")
 
-# folder -> finding -> its first place. KT077 is about this machine's file modes.
+# folder -> finding -> its first place
 PLACES = {
     "official-2023-01": {
         "KT048": ".env.example:11",
@@ -56,7 +56,6 @@ def test_findings_and_their_places(doctor: RunDoctor, name: str) -> None:
     for finding in seen.json["findings"]:
         place = finding["place"]
         places.setdefault(finding["id"], f"{place['file']}:{place['line']}")
-    places.pop("KT077", None)
     assert places == PLACES[name]
 
 

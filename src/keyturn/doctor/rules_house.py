@@ -27,6 +27,7 @@ from keyturn.doctor.holdings import (
 from keyturn.doctor.row import row
 from keyturn.doctor.well_known import PASSWORDS, is_known_password, is_known_secret
 
+_TEMPLATE: Final = ".example"
 _WORLD: Final = 0o004
 _MOVING_TAGS: Final = ("latest", "main", "master", "develop", "dev", "stable", "nightly", "edge")
 _SECRET_NAME: Final = re.compile(r"SUPABASE_(JWT|JWKS)")
@@ -77,7 +78,11 @@ def _world_readable(facts: Facts) -> Iterator[Seen]:
     with_keys = {
         variable.place.file
         for name in KEY_VARIABLES
-        if (variable := facts.inventory.variable(name)) and variable.value and variable.place
+        if (variable := facts.inventory.variable(name))
+        and variable.value
+        and variable.place
+        # A template is there to be read; that its values are in use is KT055's and KT057's.
+        and not variable.place.file.endswith(_TEMPLATE)
     }
     for file in facts.inventory.files:
         if file.path in with_keys and file.mode is not None and file.mode & _WORLD:

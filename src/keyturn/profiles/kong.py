@@ -133,7 +133,8 @@ def _refused(config: Config, credential: Credential, route: Route, trail: Trail)
     if known is None:
         old = (config.version or (3,)) < (3,)
         said = UNKNOWN_KEY_2 if old else UNKNOWN_KEY_3
-        names = ", ".join(one.setting for one in config.accepted) or "no key at all"
+        settings = dict.fromkeys(one.setting for one in config.accepted)
+        names = ", ".join(settings) or "no key at all"
         return trail.refuse(f"The API key is none of those Kong knows ({names}).", 401, None, said)
     trail.passed(f"The API key is the value of {known.setting}, consumer {known.consumer}.")
     groups = config.file.groups.get(known.consumer, frozenset())
