@@ -164,6 +164,7 @@ def test_with_a_broken_text_every_real_token_is_refused(bearer: str) -> None:
     verdict = at_rest(STANDARD.jwks + "}", bearer)
     assert (verdict.status, verdict.code) == (401, "PGRST301")
     assert verdict.message == "No suitable key or wrong key type"
+    assert "its whole text became an HS256 secret" in verdict.why
 
 
 @pytest.mark.parametrize(

@@ -166,44 +166,48 @@ def _source_of_methods(config: Config) -> str:
 
 def _with_key(config: Config, trail: Trail, token: Token, moment: int) -> Verdict:
     alg = token.alg or ""
-    key = _key_for(config, trail, token)
-    if key is None:
+    found = _key_for(config, trail, token)
+    if found is None:
         kid = "<nil>" if (token.header or {}).get("kid") is None else plain(token.kid)
         return _bad(
             trail,
-            f"GOTRUE_JWT_KEYS has no key for {token} ({config.keys}), "
+            f"GOTRUE_JWT_KEYS has no key for {token}; it holds {config.keys}, "
             "and the secret is only for HS256.",
             "token is unverifiable: error while executing keyfunc: "
             f"unrecognized JWT kid {kid} for algorithm {plain(alg)}",
         )
+    key, name = found
     kty, expects = _WRONG_TYPES[alg[:2]]
     if key.kty != kty:
         return _bad(
-            trail, f"{shown(alg)} cannot be checked with {key}.",
+            trail, f"{shown(alg)} cannot be checked with {name}.",
             f"token signature is invalid: key is of invalid type: {expects}",
         )  # fmt: skip
     if not key.verify(alg, token.signing_input, token.signature):
         return _bad(
-            trail, f"The signature is not that of {key}.",
+            trail, f"The signature is not that of {name}.",
             f"token signature is invalid: {_BAD_SIGNATURES[alg[:2]]}",
         )  # fmt: skip
-    trail.passed(f"The signature is that of {key}.")
+    trail.passed(f"The signature is that of {name}.")
     return _claims_checked(config, trail, token.claims or {}, moment)
 
 
-def _key_for(config: Config, trail: Trail, token: Token) -> Key | None:
-    """Pick by kid first, then fall back to the secret for HS256 whatever the kid says."""
+def _key_for(config: Config, trail: Trail, token: Token) -> tuple[Key, str] | None:
+    """Pick by kid first, then fall back to the secret for HS256 whatever the kid says.
+
+    Returns the key and what a report calls it.
+    """
     if token.kid is not None:
         named = next((key for key in config.keys.keys if (key.kid or "") == token.kid), None)
         if named is not None:
             trail.passed(f"GOTRUE_JWT_KEYS has the kid {shown(token.kid)}.")
-            return named
+            return named, f"the key {named}"
         if token.kid == config.key_id:
             trail.passed("GOTRUE_JWT_KEY_ID is the token's kid, so GOTRUE_JWT_SECRET is the key.")
-            return secret_key(config.secret)
+            return secret_key(config.secret), "GOTRUE_JWT_SECRET"
     if token.alg == "HS256":
         trail.passed("HS256 without a known kid falls back to GOTRUE_JWT_SECRET.")
-        return secret_key(config.secret)
+        return secret_key(config.secret), "GOTRUE_JWT_SECRET"
     return None
 
 

@@ -182,7 +182,9 @@ def _with_secret(config: Config, trail: Trail, text: str, now: datetime) -> Mapp
 
     def choose(token: Token) -> Key:
         if token.alg not in ("HS256", "HS384", "HS512"):
-            raise panva_jose.bytes_for_asymmetric(token.alg or "")
+            raise panva_jose.bytes_for_asymmetric(
+                token.alg or "", "this generation knows only the bytes of JWT_SECRET"
+            )
         return secret_key(config.secret, alg=None)
 
     return _jose(text, choose, now, lambda why: words.legacy(script, why))
@@ -195,7 +197,7 @@ def _with_set(config: Config, trail: Trail, text: str, now: datetime) -> Mapping
         why = config.keys_problem or config.keys.problem or "it is not set"
         raise words.asymmetric(script, f"{name} gives no key: {why}.")
     trail.remark(f"{name} holds {config.keys}.")
-    choose = panva_jose.local_set(config.keys.keys)
+    choose = panva_jose.local_set(config.keys.keys, name)
     return _jose(text, choose, now, lambda why: words.asymmetric(script, why))
 
 

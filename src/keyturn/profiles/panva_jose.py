@@ -38,12 +38,12 @@ class Refused(KeyturnError):
         self.said = said
 
 
-def bytes_for_asymmetric(alg: str) -> Refused:
+def bytes_for_asymmetric(alg: str, why: str) -> Refused:
     """The library is given the bytes of a secret for an asymmetric algorithm."""
     return Refused(
         f"Key for the {plain(alg)} algorithm must be one of type CryptoKey, KeyObject, or JSON Web "
         "Key. Received an instance of Uint8Array",
-        "no key of the set fits, so the secret's bytes are tried, which this algorithm cannot use",
+        f"{why}, which {shown(alg)} cannot use",
     )
 
 
@@ -80,20 +80,22 @@ def readable(text: str) -> Token:
     return token
 
 
-def local_set(keys: tuple[Key, ...]) -> Callable[[Token], Key]:
-    """Return the choice that ``createLocalJWKSet`` makes: exactly one key has to fit."""
+def local_set(keys: tuple[Key, ...], name: str) -> Callable[[Token], Key]:
+    """Return the choice of ``createLocalJWKSet``: exactly one key of the set ``name`` must fit."""
 
     def choose(token: Token) -> Key:
         fitting = [key for key in keys if _fits(key, token)]
         if not fitting:
-            raise Refused(NO_MATCH, f"no key of the set fits {token}")
+            raise Refused(NO_MATCH, f"{name} has no key for {token}")
         if len(fitting) > 1:
-            raise Refused(SEVERAL_MATCH, f"{len(fitting)} keys of the set fit {token}")
+            raise Refused(
+                SEVERAL_MATCH, f"{name} has {len(fitting)} keys for {token}, and one is allowed"
+            )
         (key,) = fitting
         if key.private:
-            raise Refused(PRIVATE_MEMBER, f"{key} carries its private half")
+            raise Refused(PRIVATE_MEMBER, f"{key} of {name} carries its private half")
         if key.problem is not None:
-            raise Refused("Invalid keyData", f"{key} cannot be imported: {key.problem}")
+            raise Refused("Invalid keyData", f"{key} of {name} cannot be imported: {key.problem}")
         return key
 
     return choose
@@ -126,7 +128,7 @@ def _algorithm(token: Token, allowed: Iterable[str] | None) -> str:
             'JWS "alg" (Algorithm) Header Parameter missing or invalid', 'its header has no "alg"'
         )
     if allowed is not None and alg not in allowed:
-        raise Refused(NOT_ALLOWED, f"{shown(alg)} is not one of {', '.join(allowed)}")
+        raise Refused(NOT_ALLOWED, f"{shown(alg)} is not accepted, only {', '.join(allowed)}")
     if alg not in ALGORITHMS:
         raise Refused(
             f"alg {plain(alg)} is not supported either by JOSE or your javascript runtime",

@@ -158,13 +158,8 @@ def _tell_keys(config: Config, trail: Trail) -> None:
     match keys.form:
         case Form.ABSENT:
             trail.remark("PGRST_JWT_SECRET is empty, so PostgREST has no key at all.")
-        case Form.SECRET if keys.problem is not None:
-            trail.remark(
-                f"PGRST_JWT_SECRET looks like a JWKS but is none: {keys.problem}. So its whole "
-                "text became an HS256 secret, and whoever knows the text can sign as service_role."
-            )
         case Form.SECRET:
-            trail.remark("PGRST_JWT_SECRET is a plain secret, so only HS256 tokens can pass.")
+            trail.remark(_secret_words(keys))
         case _:
             trail.remark(f"PGRST_JWT_SECRET holds {keys}.")
 
@@ -182,7 +177,7 @@ def _why(config: Config, text: str, answer: postgrest.Answer) -> str:
     if answer is postgrest.NO_KEY:
         return _no_key(config, text)
     if answer is postgrest.NO_KEY_VERIFIES:
-        return "A key of it fits the token's header, but the signature is not that of any key."
+        return _not_verified(config)
     if answer is postgrest.EMPTY_TOKEN:
         return 'The bearer is empty: somebody sent "Bearer " and nothing after it.'
     if answer is postgrest.NO_SECRET:
@@ -195,21 +190,40 @@ def _why(config: Config, text: str, answer: postgrest.Answer) -> str:
     return f"{answer.message}{_leeway(config) if answer.code == 'PGRST303' else ''}."
 
 
+def _not_verified(config: Config) -> str:
+    if config.keys.form is Form.SECRET:
+        return f"{_secret_words(config.keys)} The token's signature is not made with it."
+    return "Keys of PGRST_JWT_SECRET fit the token's header, but none made its signature."
+
+
+def _secret_words(keys: KeySet) -> str:
+    if keys.problem is None:
+        return "PGRST_JWT_SECRET is a plain secret, so only HS256 tokens can pass."
+    return (
+        f"PGRST_JWT_SECRET looks like a JWKS but is none: {keys.problem}. So its whole text became "
+        "an HS256 secret, and whoever knows the text can sign as service_role."
+    )
+
+
 def _leeway(config: Config) -> str:
     return f" (by more than the leeway of {config.settings.skew_seconds} s)"
 
 
 def _no_key(config: Config, text: str) -> str:
     token = read(text)
-    if token is None or token.kid is None:
-        return f"No key of it ({config.keys}) fits {token or 'the token'}."
-    named = [key for key in config.keys.keys if key.kid == token.kid]
-    if named or not config.kids_count:
-        return f"No key of it ({config.keys}) can check {token}."
+    subject = str(token or "the token")
+    if config.keys.form is Form.SECRET:
+        return f"{_secret_words(config.keys)} That is no key for {subject}."
+    if token is None or token.kid is None or not config.kids_count or _has_kid(config, token.kid):
+        return f"PGRST_JWT_SECRET has no key for {subject}; it holds {config.keys}."
     return (
-        f"No key of it has the kid {shown(token.kid)}. Since PostgREST 13 a named kid has to be in "
-        "the set; keys without kid do not count for it."
+        f"PGRST_JWT_SECRET has no key with kid {shown(token.kid)}. Since PostgREST 13 a named kid "
+        "has to be in the set; keys without kid do not count for it."
     )
+
+
+def _has_kid(config: Config, kid: str) -> bool:
+    return any(key.kid == kid for key in config.keys.keys)
 
 
 # ── Without a token ─────────────────────────────────────────────────────────────────────────────

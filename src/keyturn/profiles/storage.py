@@ -93,7 +93,7 @@ def judge(config: Config, request: Request, now: datetime) -> Verdict:
         text = "No Authorization header arrives; Storage does not look at apikey."
         return trail.refuse(text, 400, "InvalidRequest", NO_HEADER)
     token = _without_scheme(request.authorization)
-    return _checked(config, trail, token, now, _refusal(trail, ACCESS_DENIED, 400))
+    return _checked(config, trail, token, now, _refusal(config, trail, ACCESS_DENIED, 400))
 
 
 def judge_object_read(config: Config, request: Request, now: datetime) -> Verdict:
@@ -114,7 +114,9 @@ def judge_signed_url(config: Config, token: str, now: datetime) -> Verdict:
     """Predict what a signed URL's ``token`` gives."""
     trail = Trail(Kind.STORAGE)
     stopped = _stopped(config, trail)
-    return stopped or _checked(config, trail, token, now, _refusal(trail, "InvalidJWT", 400))
+    return stopped or _checked(
+        config, trail, token, now, _refusal(config, trail, "InvalidJWT", 400)
+    )
 
 
 def judge_s3(config: Config, now: datetime) -> Verdict:
@@ -127,7 +129,9 @@ def judge_s3(config: Config, now: datetime) -> Verdict:
         trail.passed("SERVICE_KEY is empty, so Storage signs a key of its own at its start.")
         return trail.accept("S3 requests run as service_role.", "service_role")
     trail.remark("With S3 access keys Storage verifies SERVICE_KEY at every request.")
-    return _checked(config, trail, config.service_key, now, _refusal(trail, ACCESS_DENIED, 403))
+    return _checked(
+        config, trail, config.service_key, now, _refusal(config, trail, ACCESS_DENIED, 403)
+    )
 
 
 def url_signer(config: Config) -> Key:
@@ -153,11 +157,13 @@ def _without_scheme(authorization: str) -> str:
     return rest.strip() if space and scheme.lower() == "bearer" else authorization
 
 
-def _refusal(trail: Trail, code: str, status: int) -> Callable[[Refused], Verdict]:
+def _refusal(config: Config, trail: Trail, code: str, status: int) -> Callable[[Refused], Verdict]:
     def refuse(refused: Refused) -> Verdict:
         if code == ACCESS_DENIED and status == 400:
             trail.remark('Storage answers HTTP 400 and writes statusCode "403" into the body.')
         text = f"The token is refused: {refused.message}."
+        if refused.said == panva_jose.NOT_ALLOWED:
+            text += f" {_keys_words(config)}"
         return trail.refuse(text, status, code, refused.said)
 
     return refuse
@@ -215,7 +221,7 @@ def _key_for(config: Config, token: Token) -> tuple[Key, str]:
     if not config.jwks.finds_by_kid:
         raise Refused("jwks.keys.find is not a function", f"JWT_JWKS: {keys.problem}")
     if keys.form is not Form.SET:
-        return _bytes(own, alg)
+        return _bytes(own, token)
     if alg in HMAC_ALGORITHMS:
         return next(
             (
@@ -225,7 +231,7 @@ def _key_for(config: Config, token: Token) -> tuple[Key, str]:
             ),
             own,
         )
-    return _asymmetric(config, token, alg) or _bytes(own, alg)
+    return _asymmetric(config, token, alg) or _bytes(own, token)
 
 
 def _asymmetric(config: Config, token: Token, alg: str) -> tuple[Key, str] | None:
@@ -243,10 +249,11 @@ def _asymmetric(config: Config, token: Token, alg: str) -> tuple[Key, str] | Non
     return None
 
 
-def _bytes(own: tuple[Key, str], alg: str) -> tuple[Key, str]:
-    if alg in HMAC_ALGORITHMS:
+def _bytes(own: tuple[Key, str], token: Token) -> tuple[Key, str]:
+    if token.alg in HMAC_ALGORITHMS:
         return own
-    raise panva_jose.bytes_for_asymmetric(alg)
+    why = f"JWT_JWKS has no key for {token}, and Storage tries the bytes of {own[1]}"
+    raise panva_jose.bytes_for_asymmetric(token.alg or "", why)
 
 
 BEHAVIOURS = (
