@@ -54,6 +54,8 @@ class Rewriting:
     """The services that get something else than before, in the order of the compose file."""
     notes: tuple[str, ...] = ()
     """Sentences for people: why a file was chosen."""
+    compose_files: frozenset[str] = frozenset()
+    """Those of the deployment, an override that is new included; the others are not YAML."""
 
 
 def rewrite(
@@ -79,6 +81,7 @@ def rewrite(
         dict(overlay.modes),
         affected(before, after),
         tuple(dict.fromkeys(writer.notes)),
+        frozenset(writer.compose_files),
     )
 
 

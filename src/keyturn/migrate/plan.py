@@ -211,7 +211,7 @@ class _Builder:
         old = self.source.read(path)
         mode = self.source.mode(path) if old is not None else None
         new_mode = rewriting.modes.get(path, NEW_FILE_MODE if old is None else mode)
-        kind = self._kind(path)
+        kind = self._kind(path, rewriting)
         before = None if old is None else Secret(old)
         command = WriteFile(
             self._id("write", path.rpartition("/")[2]),
@@ -226,12 +226,12 @@ class _Builder:
         self.contents[command.id] = content
         self.diffs.append(unified(path, before, content, kind=kind))
 
-    def _kind(self, path: str) -> str:
+    def _kind(self, path: str, rewriting: Rewriting) -> str:
         name = path.rpartition("/")[2]
-        if path in self.ask.env_files or name == ".env" or name.startswith(".env."):
-            return "env"
-        named = path in self.ask.files or "compose" in name
-        return "compose" if named and name.endswith((".yml", ".yaml")) else "other"
+        if path in rewriting.compose_files:
+            return "compose"
+        is_env = name.startswith(".env") or name.endswith(".env") or path in self.ask.env_files
+        return "env" if is_env else "other"
 
     def _services(self, number: int, step: Step, affected: Sequence[str]) -> None:
         listed = {one.service for one in step.services}
