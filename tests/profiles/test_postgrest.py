@@ -96,6 +96,7 @@ REFUSED: list[tuple[str, str, tuple[str, str]]] = [
     ("header is no JSON", raw(b"{", CLAIMS), CRYPTO),
     ("unknown algorithm", raw({"alg": "XX256", "kid": "current"}, CLAIMS), CRYPTO),
     ("algorithm is no text", raw({"alg": 5}, CLAIMS), CRYPTO),
+    ("algorithm is a list", raw({"alg": []}, CLAIMS), CRYPTO),
     ("alg none", raw({"alg": "none"}, CLAIMS, b""), (
         "PGRST301", "Wrong or unsupported encoding algorithm")),
     ("alg none with a kid", raw({"alg": "none", "kid": "current"}, CLAIMS, b"x"), (

@@ -105,12 +105,19 @@ def start_failures(inventory: Inventory) -> Mapping[Kind, StartFailure]:
 def healthcheck(inventory: Inventory, now: datetime) -> Verdict | None:
     """Predict Realtime's healthcheck; None when there is none or it sends no token."""
     service = inventory.of_kind(Kind.REALTIME)
-    text = opened.text(service.healthcheck) if service is not None else None
-    if service is None or text is None or "Authorization:" not in text:
+    sent = None if service is None else healthcheck_authorization(service)
+    if service is None or sent is None:
         return None
-    config = opened_service.realtime_config(service)
+    return realtime.judge_admin(opened_service.realtime_config(service), sent, now)
+
+
+def healthcheck_authorization(service: Service) -> str | None:
+    """Return the Authorization header that a healthcheck sends, None when it sends none."""
+    text = opened.text(service.healthcheck)
+    if text is None or "Authorization:" not in text:
+        return None
     value = text.partition("Authorization:")[2].lstrip(" ").partition('"')[0].partition("'")[0]
-    return realtime.judge_admin(config, value.split("\\")[0], now)
+    return value.split("\\")[0]
 
 
 def object_read(

@@ -8,7 +8,7 @@ the image is new. Sources: supabase/supabase ``docker/volumes/functions/main/ind
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import IntEnum
 
@@ -96,6 +96,11 @@ def read_config(
         failure = StartFailure(broken.logged, "SUPABASE_JWKS", broken.sentence)
         return Config(script, problem, verifies, secret, failure=failure)
     return Config(script, problem, verifies, secret, keys)
+
+
+def with_published(config: Config, published: tuple[Key, ...]) -> Config:
+    """Return a v1 script's configuration after it has fetched Auth's keys again."""
+    return replace(config, keys=KeySet(Form.SET, published))
 
 
 def judge(config: Config, request: Request, now: datetime) -> Verdict:

@@ -237,7 +237,7 @@ def _readable(token: str) -> Peeked:
         seen = peek(token, max_bytes=LONGEST_TOKEN)
     except (TokenRejected, ValueError) as problem:
         raise TokenRefused(UNREADABLE) from problem
-    if algorithm not in _HEADER_ALGORITHMS:
+    if not isinstance(algorithm, str) or algorithm not in _HEADER_ALGORITHMS:
         raise TokenRefused(UNREADABLE)
     return seen
 
