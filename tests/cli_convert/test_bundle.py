@@ -8,7 +8,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from tests.cli_convert.conftest import RunWith
+from tests.support.command import RunWith
 
 from keyturn.deploy.dotenv import parse
 from keyturn.jose.forms import read

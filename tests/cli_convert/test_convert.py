@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 
 import pytest
-from tests.cli_convert.conftest import RunWith
+from tests.support.command import RunWith
 
 from keyturn.jose.forms import read
 from keyturn.jose.keys import generate, private_jwk, private_pem, thumbprint

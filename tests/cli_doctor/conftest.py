@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import io
 import os
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Protocol
 
 import pytest
-from tests.support.command import Outcome
+from tests.support.command import RunWith, runner
 from tests.support.deployments import NOW
 
-from keyturn.cli.main import main
 from keyturn.deploy.inventory import Inventory, Kind
 from keyturn.doctor.matrix import HOSTILE
 from keyturn.profiles.request import Credential, CredentialKind
@@ -43,18 +39,10 @@ def says() -> Says:
     return Says()
 
 
-class RunDoctor(Protocol):
-    """Runs ``keyturn doctor`` with arguments, a standard input and an environment."""
-
-    def __call__(self, *arguments: str, stdin: str = "") -> Outcome:
-        """Return what it printed and its exit code."""
-        ...
-
-
 @pytest.fixture
 def doctor(
     monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], tmp_path: Path
-) -> RunDoctor:
+) -> RunWith:
     """Return the runner; it stands in an empty folder and knows only what tests set."""
     empty = tmp_path / "elsewhere"
     empty.mkdir()
@@ -64,19 +52,7 @@ def doctor(
             monkeypatch.delenv(name)
     monkeypatch.setattr("keyturn.wiring.doctor.now", _at_noon)
 
-    def call(*arguments: str, stdin: str = "") -> Outcome:
-        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin.encode())))
-        capfd.readouterr()
-        try:
-            main(("doctor", *arguments))
-        except SystemExit as leaving:
-            code = leaving.code if isinstance(leaving.code, int) else 0
-        else:
-            code = 0
-        captured = capfd.readouterr()
-        return Outcome(code, captured.out, captured.err)
-
-    return call
+    return runner(monkeypatch, capfd, "doctor")
 
 
 def _at_noon() -> datetime:

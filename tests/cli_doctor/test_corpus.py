@@ -9,8 +9,7 @@ import re
 from pathlib import Path
 
 import pytest
-from tests.cli_doctor.conftest import RunDoctor
-from tests.support.command import Outcome
+from tests.support.command import Outcome, RunWith
 
 CORPUS = Path(__file__).resolve().parents[3] / "shared" / "corpus"
 pytestmark = pytest.mark.skipif(not CORPUS.is_dir(), reason="../shared/corpus is not here")
@@ -43,13 +42,13 @@ PLACES = {
 FORMS = ("text", "json", "sarif", "markdown")
 
 
-def look(doctor: RunDoctor, name: str, *more: str) -> Outcome:
+def look(doctor: RunWith, name: str, *more: str) -> Outcome:
     """Read one folder with its ``.env.example`` in the place of ``.env``."""
     return doctor(str(CORPUS / name), "--env-file", ".env.example", *more)
 
 
 @pytest.mark.parametrize("name", PLACES)
-def test_findings_and_their_places(doctor: RunDoctor, name: str) -> None:
+def test_findings_and_their_places(doctor: RunWith, name: str) -> None:
     seen = look(doctor, name, "--json")
     assert seen.code == 1
     places: dict[str, str] = {}
@@ -60,7 +59,7 @@ def test_findings_and_their_places(doctor: RunDoctor, name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["official-2025-04", "official-2026-07"])
-def test_unmodified_official_files_serve_their_own_keys(doctor: RunDoctor, name: str) -> None:
+def test_unmodified_official_files_serve_their_own_keys(doctor: RunWith, name: str) -> None:
     cells = look(doctor, name, "--json").json["matrix"]["cells"]
     outcomes = {
         (c["service"], c["credential"]): c["predicted"]["outcome"]
@@ -76,7 +75,7 @@ def test_unmodified_official_files_serve_their_own_keys(doctor: RunDoctor, name:
 
 @pytest.mark.parametrize("name", PLACES)
 @pytest.mark.parametrize("form", FORMS)
-def test_no_secret_of_it_is_printed(doctor: RunDoctor, name: str, form: str) -> None:
+def test_no_secret_of_it_is_printed(doctor: RunWith, name: str, form: str) -> None:
     seen = look(doctor, name, "--format", form)
     printed = seen.out + seen.err
     held = [line.partition("=")[2] for line in _lines(name) if _is_secret(line)]
@@ -85,7 +84,7 @@ def test_no_secret_of_it_is_printed(doctor: RunDoctor, name: str, form: str) -> 
 
 
 @pytest.mark.parametrize("name", PLACES)
-def test_without_a_env_the_user_is_told_first(doctor: RunDoctor, name: str) -> None:
+def test_without_a_env_the_user_is_told_first(doctor: RunWith, name: str) -> None:
     seen = doctor(str(CORPUS / name))
     assert "note: there is no .env, only .env.example" in " ".join(seen.out.split())
 

@@ -9,8 +9,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from tests.cli_doctor.conftest import RunDoctor
 from tests.cli_doctor.faults import broken
+from tests.support.command import RunWith
 from tests.support.deployments import NOW, Deployment, healthy
 
 EC_CLAIMS = {
@@ -34,7 +34,7 @@ def dark(tmp_path: Path) -> Deployment:
     return broken("storage-in-the-dark", tmp_path / "dark")
 
 
-def test_a_healthy_deployment_ends_with_0(doctor: RunDoctor, sound: Deployment) -> None:
+def test_a_healthy_deployment_ends_with_0(doctor: RunWith, sound: Deployment) -> None:
     seen = doctor(str(sound.folder))
     assert (seen.code, seen.err) == (0, "")
     assert "CRITICAL" not in seen.out
@@ -42,7 +42,7 @@ def test_a_healthy_deployment_ends_with_0(doctor: RunDoctor, sound: Deployment) 
     assert "!" not in seen.out.partition("Services × credentials")[2].partition("\n\n")[0]
 
 
-def test_findings_name_the_lines_to_change(doctor: RunDoctor, dark: Deployment) -> None:
+def test_findings_name_the_lines_to_change(doctor: RunWith, dark: Deployment) -> None:
     seen = doctor(str(dark.folder))
     assert seen.code == 1
     lines = dark.text().splitlines()
@@ -53,7 +53,7 @@ def test_findings_name_the_lines_to_change(doctor: RunDoctor, dark: Deployment) 
 
 
 def test_nothing_is_wider_than_80_columns(
-    doctor: RunDoctor, dark: Deployment, monkeypatch: pytest.MonkeyPatch
+    doctor: RunWith, dark: Deployment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(dark.folder)
     for arguments in ((), ("--fix",), ("--explain", "KT005")):
@@ -61,7 +61,7 @@ def test_nothing_is_wider_than_80_columns(
         assert max(map(len, out.splitlines())) <= 80
 
 
-def test_json_has_what_scripts_need(doctor: RunDoctor, dark: Deployment) -> None:
+def test_json_has_what_scripts_need(doctor: RunWith, dark: Deployment) -> None:
     document = doctor(str(dark.folder), "--json").json
     assert document["schema_version"] == 1
     finding = next(one for one in document["findings"] if one["service"] == "storage")
@@ -82,7 +82,7 @@ def test_json_has_what_scripts_need(doctor: RunDoctor, dark: Deployment) -> None
     assert again["findings"] == document["findings"]
 
 
-def test_sarif_and_markdown_are_whole_documents(doctor: RunDoctor, dark: Deployment) -> None:
+def test_sarif_and_markdown_are_whole_documents(doctor: RunWith, dark: Deployment) -> None:
     sarif = doctor(str(dark.folder), "--format", "sarif")
     assert sarif.code == 1
     document = json.loads(sarif.out)
@@ -98,17 +98,17 @@ def test_sarif_and_markdown_are_whole_documents(doctor: RunDoctor, dark: Deploym
     ("least", "code"), [("critical", 0), ("error", 1), ("warning", 1), ("notice", 1)]
 )
 def test_fail_on_decides_what_counts(
-    doctor: RunDoctor, dark: Deployment, least: str, code: int
+    doctor: RunWith, dark: Deployment, least: str, code: int
 ) -> None:
     assert doctor(str(dark.folder), "--fail-on", least).code == code
 
 
-def test_no_matrix_leaves_it_out(doctor: RunDoctor, sound: Deployment) -> None:
+def test_no_matrix_leaves_it_out(doctor: RunWith, sound: Deployment) -> None:
     assert "Services ×" not in doctor(str(sound.folder), "--no-matrix").out
     assert doctor(str(sound.folder), "--no-matrix", "--json").json["matrix"] is None
 
 
-def test_fix_shows_the_edit_and_changes_nothing(doctor: RunDoctor, dark: Deployment) -> None:
+def test_fix_shows_the_edit_and_changes_nothing(doctor: RunWith, dark: Deployment) -> None:
     before = {p: p.read_bytes() for p in dark.folder.rglob("*") if p.is_file()}
     seen = doctor(str(dark.folder), "--fix")
     assert seen.code == 1
@@ -118,9 +118,7 @@ def test_fix_shows_the_edit_and_changes_nothing(doctor: RunDoctor, dark: Deploym
     assert doctor(str(dark.folder), "--fix", "--json").json["fixes"]["applied"] is False
 
 
-def test_one_token_is_followed_to_the_step_that_refuses(
-    doctor: RunDoctor, dark: Deployment
-) -> None:
+def test_one_token_is_followed_to_the_step_that_refuses(doctor: RunWith, dark: Deployment) -> None:
     token = dark.keys.ec.token(EC_CLAIMS)
     seen = doctor(str(dark.folder), "--token-file", "-", "--service", "storage", stdin=token)
     assert seen.code == 1
@@ -134,7 +132,7 @@ def test_one_token_is_followed_to_the_step_that_refuses(
 
 
 def test_a_header_line_is_taken_as_it_is(
-    doctor: RunDoctor, sound: Deployment, tmp_path: Path
+    doctor: RunWith, sound: Deployment, tmp_path: Path
 ) -> None:
     path = tmp_path / "header"
     path.write_text(f"Authorization: Bearer {sound.keys.publishable}\n")
@@ -145,7 +143,7 @@ def test_a_header_line_is_taken_as_it_is(
 
 @pytest.mark.parametrize("text", ["hello", "eyJhbGciOiJ", '{"access_token":"x"}', "a.b.c"])
 def test_what_is_no_credential_is_a_usage_error(
-    doctor: RunDoctor, sound: Deployment, text: str
+    doctor: RunWith, sound: Deployment, text: str
 ) -> None:
     seen = doctor(str(sound.folder), "--token-file", "-", stdin=text)
     assert seen.code == 2
@@ -153,7 +151,7 @@ def test_what_is_no_credential_is_a_usage_error(
 
 
 def test_a_message_is_explained_and_marked_where_it_is_found(
-    doctor: RunDoctor, dark: Deployment
+    doctor: RunWith, dark: Deployment
 ) -> None:
     message = '"alg" (Algorithm) Header Parameter value not allowed'
     alone = doctor("--error", message)
@@ -164,13 +162,13 @@ def test_a_message_is_explained_and_marked_where_it_is_found(
     assert doctor(str(dark.folder), "--error", message, "--json").json["here"] == ["KT005"]
 
 
-def test_an_unknown_message_ends_with_1_and_the_nearest(doctor: RunDoctor) -> None:
+def test_an_unknown_message_ends_with_1_and_the_nearest(doctor: RunWith) -> None:
     seen = doctor("--error", "signing method RS512 is not valid")
     assert seen.code == 1
     assert "signing method HS256 is invalid" in seen.out
 
 
-def test_a_finding_and_a_cell_are_explained(doctor: RunDoctor, dark: Deployment) -> None:
+def test_a_finding_and_a_cell_are_explained(doctor: RunWith, dark: Deployment) -> None:
     assert "docs/findings/KT005.md" in doctor("--explain", "kt005").out
     cell = doctor(str(dark.folder), "--explain", "storage/user-es256")
     assert cell.code == 0
@@ -179,12 +177,12 @@ def test_a_finding_and_a_cell_are_explained(doctor: RunDoctor, dark: Deployment)
     assert "auth/anon-legacy" in doctor(str(dark.folder), "--explain", "storage/x").err
 
 
-def test_a_single_file_may_stand_for_the_folder(doctor: RunDoctor, dark: Deployment) -> None:
+def test_a_single_file_may_stand_for_the_folder(doctor: RunWith, dark: Deployment) -> None:
     assert doctor(str(dark.folder / "docker-compose.yml")).code == 1
 
 
 def test_env_file_may_be_named_from_where_one_stands(
-    doctor: RunDoctor, sound: Deployment, monkeypatch: pytest.MonkeyPatch
+    doctor: RunWith, sound: Deployment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (sound.folder / ".env").rename(sound.folder / "prod.env")
     assert doctor(str(sound.folder), "--env-file", "prod.env").code == 0
@@ -205,7 +203,7 @@ def test_env_file_may_be_named_from_where_one_stands(
     ],
 )
 def test_misunderstandings_end_with_2(
-    doctor: RunDoctor, arguments: tuple[str, ...], says: str
+    doctor: RunWith, arguments: tuple[str, ...], says: str
 ) -> None:
     seen = doctor(*arguments)
     assert seen.code == 2
@@ -213,7 +211,7 @@ def test_misunderstandings_end_with_2(
 
 
 def test_an_empty_folder_and_a_broken_file_end_with_2(
-    doctor: RunDoctor, sound: Deployment, tmp_path: Path
+    doctor: RunWith, sound: Deployment, tmp_path: Path
 ) -> None:
     empty = tmp_path / "empty"
     empty.mkdir()
@@ -226,7 +224,7 @@ def test_an_empty_folder_and_a_broken_file_end_with_2(
 
 
 def test_a_password_in_the_database_url_is_refused_and_not_repeated(
-    doctor: RunDoctor, sound: Deployment
+    doctor: RunWith, sound: Deployment
 ) -> None:
     for url in (
         "postgres://postgres:hunter2hunter2@127.0.0.1:1/postgres",
@@ -239,7 +237,7 @@ def test_a_password_in_the_database_url_is_refused_and_not_repeated(
 
 
 def test_a_token_on_the_command_line_is_refused_and_not_repeated(
-    doctor: RunDoctor, sound: Deployment
+    doctor: RunWith, sound: Deployment
 ) -> None:
     token = sound.keys.anon
     seen = doctor(str(sound.folder), "--token-file", token)
@@ -247,7 +245,7 @@ def test_a_token_on_the_command_line_is_refused_and_not_repeated(
     assert token not in seen.out + seen.err
 
 
-def test_nothing_to_probe_ends_with_4_and_the_report(doctor: RunDoctor, sound: Deployment) -> None:
+def test_nothing_to_probe_ends_with_4_and_the_report(doctor: RunWith, sound: Deployment) -> None:
     seen = doctor(str(sound.folder), "--probe", "http://127.0.0.1:1")
     assert seen.code == 4
     assert "not reached: " in seen.err

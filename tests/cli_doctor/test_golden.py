@@ -10,8 +10,8 @@ import re
 from pathlib import Path
 
 import pytest
-from tests.cli_doctor.conftest import RunDoctor
 from tests.cli_doctor.faults import CASES, broken
+from tests.support.command import RunWith
 
 GOLDEN = Path(__file__).parent / "golden"
 WRITE = bool(os.environ.get("KEYTURN_WRITE_GOLDEN"))
@@ -33,7 +33,7 @@ def normalised(text: str, folder: Path) -> str:
 
 @pytest.mark.parametrize("name", CASES)
 def test_the_report_is_the_golden_one(
-    name: str, doctor: RunDoctor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    name: str, doctor: RunWith, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = tmp_path / "deployment"
     broken(name, folder)

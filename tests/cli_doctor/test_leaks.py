@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tests.cli_doctor.conftest import RunDoctor
 from tests.cli_doctor.faults import CASES, broken
 from tests.cli_doctor.test_doctor import EC_CLAIMS
+from tests.support.command import RunWith
 from tests.support.deployments import Deployment
 
 # The report's own forms are searched for every fault in test_every_fault.
@@ -55,7 +55,7 @@ def _env(deployment: Deployment) -> list[str]:
 @pytest.mark.parametrize("asked", ASKED, ids=" ".join)
 @pytest.mark.parametrize("name", CASES)
 def test_no_secret_is_printed(
-    name: str, asked: tuple[str, ...], doctor: RunDoctor, tmp_path: Path
+    name: str, asked: tuple[str, ...], doctor: RunWith, tmp_path: Path
 ) -> None:
     deployment = broken(name, tmp_path / "deployment")
     seen = doctor(str(deployment.folder), *asked)
@@ -65,7 +65,7 @@ def test_no_secret_is_printed(
 
 
 @pytest.mark.parametrize("form", ["text", "json"])
-def test_a_followed_token_is_not_printed(form: str, doctor: RunDoctor, tmp_path: Path) -> None:
+def test_a_followed_token_is_not_printed(form: str, doctor: RunWith, tmp_path: Path) -> None:
     deployment = broken("replaced-key", tmp_path / "deployment")
     for token in (deployment.keys.ec.token(EC_CLAIMS), deployment.keys.secret):
         seen = doctor(str(deployment.folder), "--token-file", "-", "--format", form, stdin=token)
@@ -85,7 +85,7 @@ def test_a_followed_token_is_not_printed(form: str, doctor: RunDoctor, tmp_path:
     form=st.sampled_from(["text", "json", "sarif", "markdown"]),
 )
 def test_no_secret_is_printed_of_a_bent_value(
-    doctor: RunDoctor, name: str, variable: str, before: str, after: str, form: str
+    doctor: RunWith, name: str, variable: str, before: str, after: str, form: str
 ) -> None:
     with tempfile.TemporaryDirectory() as folder:
         deployment = broken(name, Path(folder) / "deployment")

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tests.cli_doctor.conftest import RunDoctor
 from tests.cli_doctor.test_leaks import leaked
+from tests.support.command import RunWith
 from tests.support.deployments import ERAS, Deployment, healthy
 
 FILES = ("docker-compose.yml", ".env", "volumes/api", "volumes/functions/main/index.ts")
@@ -37,7 +37,7 @@ SCRAPS = (
     form=st.sampled_from(["text", "json", "sarif", "markdown"]),
 )
 def test_mutated_files_are_answered(
-    doctor: RunDoctor, era: str, name: str, cuts: list[tuple[float, str]], scrap: str, form: str
+    doctor: RunWith, era: str, name: str, cuts: list[tuple[float, str]], scrap: str, form: str
 ) -> None:
     with tempfile.TemporaryDirectory() as folder:
         made = healthy(Path(folder) / "deployment", era)

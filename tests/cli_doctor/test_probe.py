@@ -10,9 +10,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from tests.cli_doctor.conftest import RunDoctor
 from tests.probe.deployment import Deployment as Running
 from tests.probe.deployment import serving
+from tests.support.command import RunWith
 from tests.support.deployments import Deployment, healthy
 
 from keyturn.jose.keys import signing_key_from_jwk
@@ -68,7 +68,7 @@ def running(files: Deployment) -> Running:
 
 
 def test_services_that_do_as_the_files_say_differ_nowhere(
-    doctor: RunDoctor, files: Deployment, running: Running
+    doctor: RunWith, files: Deployment, running: Running
 ) -> None:
     with run(running) as url:
         document = doctor(str(files.folder), "--probe", url, "--json").json
@@ -82,7 +82,7 @@ def test_services_that_do_as_the_files_say_differ_nowhere(
 
 
 def test_a_service_that_was_not_recreated_shows_as_a_difference(
-    doctor: RunDoctor, files: Deployment, running: Running
+    doctor: RunWith, files: Deployment, running: Running
 ) -> None:
     running.wired -= {"storage"}
     with run(running) as url:
@@ -98,7 +98,7 @@ def test_a_service_that_was_not_recreated_shows_as_a_difference(
 
 
 def test_service_role_is_sent_only_when_asked(
-    doctor: RunDoctor, files: Deployment, running: Running
+    doctor: RunWith, files: Deployment, running: Running
 ) -> None:
     powerful = {files.keys.service_role, files.keys.secret}
     with run(running) as url:
@@ -109,7 +109,7 @@ def test_service_role_is_sent_only_when_asked(
 
 
 def test_nothing_that_answered_is_printed_as_a_secret(
-    doctor: RunDoctor, files: Deployment, running: Running
+    doctor: RunWith, files: Deployment, running: Running
 ) -> None:
     with run(running) as url:
         outputs = [

@@ -8,9 +8,8 @@ from pathlib import Path
 
 import pytest
 from tests.conftest import Database
-from tests.support.command import Outcome, Run
+from tests.support.command import Run, runner
 
-from keyturn.cli.main import main
 from keyturn.secret_access import reveal
 
 
@@ -26,18 +25,9 @@ def environment(database: Database, monkeypatch: pytest.MonkeyPatch, tmp_path: P
 
 
 @pytest.fixture
-def run(environment: None, capfd: pytest.CaptureFixture[str]) -> Run:
+def run(
+    environment: None, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> Run:
     """Return a function that runs ``keyturn`` with the given arguments."""
 
-    def call(*arguments: str) -> Outcome:
-        capfd.readouterr()
-        try:
-            main(arguments)
-        except SystemExit as leaving:
-            code = leaving.code if isinstance(leaving.code, int) else 0
-        else:
-            code = 0
-        captured = capfd.readouterr()
-        return Outcome(code, captured.out, captured.err)
-
-    return call
+    return runner(monkeypatch, capfd)

@@ -3,26 +3,14 @@
 from __future__ import annotations
 
 import base64
-import io
 import os
-import sys
 from pathlib import Path
-from typing import Protocol
 
 import pytest
 from tests.conftest import Database
-from tests.support.command import Outcome
+from tests.support.command import RunWith, runner
 
-from keyturn.cli.main import main
 from keyturn.secret_access import reveal
-
-
-class RunWith(Protocol):
-    """Runs ``keyturn`` with arguments and a standard input."""
-
-    def __call__(self, *arguments: str, stdin: str = "") -> Outcome:
-        """Return what it printed and its exit code."""
-        ...
 
 
 @pytest.fixture
@@ -35,19 +23,7 @@ def run(
         if name.startswith(("KEYTURN_", "GOTRUE_", "DATABASE_")):
             monkeypatch.delenv(name)
 
-    def call(*arguments: str, stdin: str = "") -> Outcome:
-        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin.encode())))
-        capfd.readouterr()
-        try:
-            main(arguments)
-        except SystemExit as leaving:
-            code = leaving.code if isinstance(leaving.code, int) else 0
-        else:
-            code = 0
-        captured = capfd.readouterr()
-        return Outcome(code, captured.out, captured.err)
-
-    return call
+    return runner(monkeypatch, capfd)
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
-from tests.cli_token.conftest import RunWith
+from tests.support.command import RunWith
 
 from keyturn.apikeys.opaque import mint
 from keyturn.jose import base64url

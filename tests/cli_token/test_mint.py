@@ -13,8 +13,8 @@ import time
 from pathlib import Path
 
 import pytest
-from tests.cli_token.conftest import RunWith
 from tests.conftest import Database
+from tests.support.command import RunWith
 
 from keyturn.flows.token_mint import MintRequest, PrivilegedRole, check
 from keyturn.jose.jwt import peek

@@ -11,7 +11,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
-from tests.cli_token.conftest import RunWith, kids
+from tests.cli_token.conftest import kids
+from tests.support.command import RunWith
 
 from keyturn.jose.jwks import public_jwks
 from keyturn.jose.jwt import encode

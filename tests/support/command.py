@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import io
 import json
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
+
+import pytest
+
+from keyturn.cli.main import main
 
 
 @dataclass(frozen=True)
@@ -23,3 +29,33 @@ class Outcome:
 
 
 Run = Callable[..., Outcome]
+
+
+class RunWith(Protocol):
+    """Runs ``keyturn`` with arguments and a standard input."""
+
+    def __call__(self, *arguments: str, stdin: str = "") -> Outcome:
+        """Return what it printed and its exit code."""
+        ...
+
+
+def runner(
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+    *before: str,
+) -> RunWith:
+    """Return a function that runs ``keyturn``; ``before`` are arguments of every call."""
+
+    def call(*arguments: str, stdin: str = "") -> Outcome:
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin.encode())))
+        capfd.readouterr()
+        try:
+            main((*before, *arguments))
+        except SystemExit as leaving:
+            code = leaving.code if isinstance(leaving.code, int) else 0
+        else:
+            code = 0
+        captured = capfd.readouterr()
+        return Outcome(code, captured.out, captured.err)
+
+    return call
