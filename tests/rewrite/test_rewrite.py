@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from io import StringIO
 from pathlib import Path
 
 import pytest
+from dotenv import dotenv_values
+from hypothesis import given
+from hypothesis import strategies as st
 from tests.support.deployments import ASYMMETRIC_ERAS, JWKS_SETTINGS, Deployment, healthy
 
 from keyturn.adapters.deployment_files import FolderSource
@@ -23,6 +27,7 @@ from keyturn.deploy.opened import text
 from keyturn.deploy.read import inventory
 from keyturn.deploy.rewrite import Rewriting, Style, rewrite
 from keyturn.deploy.rewrite_dialect import Dialect, flat, is_trap
+from keyturn.deploy.rewrite_dotenv import quoted, read_by_python_dotenv
 from keyturn.deploy.rewrite_errors import CannotRewrite
 from keyturn.deploy.rewrite_overlay import Overlay
 from keyturn.deploy.source import Ask
@@ -232,3 +237,18 @@ def test_real_files_take_the_four_settings(entry: Path, style: Style) -> None:
         old = (source.read(path) or b"").decode().splitlines()
         new = (text(content) or "").splitlines()
         assert len([line for line in old if line not in new]) <= 4
+
+
+@pytest.mark.parametrize("value", ["it's $5", "${X}", "a b\\\\c", "x'${Y}"])
+def test_what_old_readers_would_misread_is_refused(tmp_path: Path, value: str) -> None:
+    made, edit = healthy(tmp_path), SetVariable("SITE_URL", Secret(value))
+    with pytest.raises(CannotRewrite, match="SITE_URL has quotes") as refusal:
+        done(made, [edit], Style(dialect=Dialect.PODMAN))
+    assert value not in str(refusal.value)
+    assert done(made, [edit]).files
+
+
+@given(st.text(st.sampled_from("aZ09 '\"$\\{}[]#\n:=,"), max_size=12))
+def test_the_others_python_dotenv_reads(value: str) -> None:
+    if read_by_python_dotenv(value):
+        assert dotenv_values(stream=StringIO(f"K={quoted(value)}\n"))["K"] == value

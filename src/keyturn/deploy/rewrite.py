@@ -24,7 +24,7 @@ from keyturn.deploy.opened import raw
 from keyturn.deploy.place import Place
 from keyturn.deploy.read import inventory
 from keyturn.deploy.rewrite_dialect import Dialect, is_trap
-from keyturn.deploy.rewrite_dotenv import remove_variable, set_variable
+from keyturn.deploy.rewrite_dotenv import read_by_python_dotenv, remove_variable, set_variable
 from keyturn.deploy.rewrite_errors import CannotRewrite
 from keyturn.deploy.rewrite_overlay import Overlay
 from keyturn.deploy.rewrite_readback import affected, only_intended
@@ -107,6 +107,7 @@ def _apply(edit: Edit, overlay: Overlay, ask: Ask, writer: SettingsWriter) -> No
         case SetVariable(name=name, value=value, file=file):
             _not_outranked(name, ask, file)
             path = writer.env_file(file, name)
+            _understood(name, value, path, writer.dialect)
             overlay.put(path, set_variable(overlay.read(path) or b"", name, value, file=path))
         case RemoveVariable(name=name, file=file):
             path = writer.env_file(file, name)
@@ -133,6 +134,16 @@ def _not_outranked(name: str, ask: Ask, file: str) -> None:
             Place(file, 1),
             f"{name} is set in the environment of whoever runs Compose, which outranks this file.",
             hint=f"Run `unset {name}` (and look where it is exported), then try again.",
+        )
+
+
+def _understood(name: str, value: Secret, path: str, dialect: Dialect) -> None:
+    text = raw(value).decode("utf-8", "surrogateescape")
+    if dialect is not Dialect.COMPOSE and not read_by_python_dotenv(text):
+        raise CannotRewrite(
+            Place(path, 1),
+            f"the value for {name} has quotes, $ or backslashes that {dialect.value} misreads.",
+            hint="Use a value of letters and digits, or `docker compose` v2.",
         )
 
 

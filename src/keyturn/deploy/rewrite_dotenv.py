@@ -48,6 +48,18 @@ def quoted(value: str, *, bare: bool = True) -> str:
     return f'"{value}"'
 
 
+def read_by_python_dotenv(value: str) -> bool:
+    """Whether python-dotenv, which the old compose programs use, reads :func:`quoted` back.
+
+    It expands ``${X}`` even in single quotes, halves backslashes there, and keeps the one of
+    ``\\$`` in double quotes.
+    """
+    form = quoted(value)
+    if form == value:
+        return True
+    return "${" not in value and ("\\\\" not in value if form[0] == "'" else "$" not in value)
+
+
 def _is_bare_json(value: str) -> bool:
     if value[:1] not in ("{", "[") or _NOT_IN_BARE_JSON.search(value):
         return False
