@@ -1,85 +1,24 @@
-"""A probe against services that behave, and against everything that may stand at an address."""
+"""A probe against services that behave: what is sent, what is read, and what is never sent."""
 
 from __future__ import annotations
 
 import asyncio
-import os
-import time
-from collections.abc import Mapping
 from datetime import UTC, datetime
 
 import pytest
-from tests.probe.deployment import Deployment, Request, Response, serving
+from tests.probe.asking import SENT, TAKEN, Stack, ask, taken
+from tests.probe.deployment import Request, Response, serving
 from tests.support.inventories import inventory
 
 from keyturn.adapters import system
 from keyturn.adapters.http_probe import free_ports
 from keyturn.adapters.probe import LATE, probe
-from keyturn.apikeys import legacy, opaque
 from keyturn.deploy.inventory import VERIFIERS, Kind
-from keyturn.doctor.canaries import POWERFUL, Canaries, canaries
+from keyturn.doctor.canaries import POWERFUL, canaries
 from keyturn.doctor.facts import ProbeFacts, Unknown
 from keyturn.errors import UsageError
 from keyturn.flows.ports.doctor import Limits
-from keyturn.jose.jwt import encode
-from keyturn.jose.keys import generate, private_jwk, signing_key_from_secret
 from keyturn.profiles.request import CredentialKind as C
-from keyturn.secret import Secret
-from keyturn.secret_access import reveal
-
-TAKEN = frozenset({C.ANON_LEGACY, C.PUBLISHABLE, C.USER_ES256, C.USER_HS256})
-SENT = TAKEN | {C.FORGED, C.EXPIRED, C.UNKNOWN_KID}
-
-
-class Stack:
-    """A deployment and the canaries made of the same keys."""
-
-    def __init__(self) -> None:
-        secret, key, now = Secret(os.urandom(20).hex()), generate("ES256", kid="one"), system.now()
-        shared = signing_key_from_secret(secret, kid=None)
-        texts = {
-            "ANON_KEY": legacy.mint("anon", shared, now).secret,
-            "SERVICE_ROLE_KEY": legacy.mint("service_role", shared, now).secret,
-            "SUPABASE_PUBLISHABLE_KEY": opaque.mint("publishable", os.urandom(17)).secret,
-            "SUPABASE_SECRET_KEY": opaque.mint("secret", os.urandom(17)).secret,
-        }
-        self.variables = {name: reveal(value).decode() for name, value in texts.items()}
-        self.deployment = Deployment(
-            key,
-            secret,
-            anon=self.variables["ANON_KEY"],
-            service=self.variables["SERVICE_ROLE_KEY"],
-            publishable=self.variables["SUPABASE_PUBLISHABLE_KEY"],
-            secret_key=self.variables["SUPABASE_SECRET_KEY"],
-            api_token=encode({"role": "anon", "exp": int(now.timestamp()) + 600}, key),
-        )
-        self.variables |= {
-            "JWT_SECRET": reveal(secret).decode(),
-            "JWT_KEYS": f"[{reveal(private_jwk(key)).decode()}]",
-        }
-
-    def canaries(self, *, everything: bool = False) -> Canaries:
-        held = inventory(variables=self.variables)
-        return canaries(held, system.now(), system.entropy, everything)
-
-
-@pytest.fixture
-def stack() -> Stack:
-    return Stack()
-
-
-async def ask(port: int, stack: Stack, limits: Limits | None = None) -> ProbeFacts:
-    facts = await probe(f"http://127.0.0.1:{port}", stack.canaries(), limits)
-    assert isinstance(facts, ProbeFacts)
-    return facts
-
-
-def taken(facts: ProbeFacts, service: Kind) -> Mapping[C, bool | None]:
-    return {
-        one.credential: one.accepted
-        for one in facts.answers
-        if one.service is service and not one.websocket and not one.direct
-    }
 
 
 async def test_a_healthy_deployment_takes_what_is_genuine_and_nothing_else(stack: Stack) -> None:
@@ -205,7 +144,20 @@ async def test_sockets_are_asked_with_api_keys_and_past_the_gateway_with_tokens(
     assert by_gateway == {C.ANON_LEGACY: True, C.PUBLISHABLE: True}
     direct = {one.credential: one.accepted for one in sockets if one.direct}
     # Past the gateway nobody turns an sb_ key into a token.
-    assert direct == {kind: kind in TAKEN - {C.PUBLISHABLE} for kind in SENT}
+    expected = {kind: kind in TAKEN - {C.PUBLISHABLE} for kind in SENT}
+    assert direct == expected
+    rest = {one.credential for one in facts.answers if one.direct and one.accepted}
+    assert TAKEN - {C.PUBLISHABLE} <= rest
+
+
+async def test_whoever_switches_protocols_without_the_handshake_is_no_socket(stack: Stack) -> None:
+    async def switch(request: Request) -> Response:
+        return Response(101, b"", {"upgrade": "websocket", "sec-websocket-accept": "x"})
+
+    async with serving(switch) as port:
+        facts = await ask(port, stack)
+    sockets = [one for one in facts.answers if one.websocket]
+    assert {(one.status, one.accepted) for one in sockets} == {(101, None)}
 
 
 async def test_a_dead_service_behind_the_gateway_is_not_a_refusal(stack: Stack) -> None:
@@ -237,95 +189,6 @@ async def test_a_dead_address_of_one_service_leaves_the_others(stack: Stack) -> 
     assert all("refused" in (one.message or "") for one in direct)
 
 
-async def test_redirects_are_answers_and_nobody_else_is_asked(stack: Stack) -> None:
-    lured: list[Request] = []
-
-    async def elsewhere(request: Request) -> Response:
-        lured.append(request)
-        return Response(200, [])
-
-    async with serving(elsewhere) as other:
-
-        async def redirect(request: Request) -> Response:
-            return Response(307, b"", {"location": f"http://127.0.0.1:{other}{request.target}"})
-
-        async with serving(redirect) as port:
-            facts = await ask(port, stack)
-    assert not lured
-    assert {(one.status, one.accepted) for one in facts.answers} == {(307, None)}
-    assert all("not followed" in (one.message or "") for one in facts.answers)
-    assert (facts.jwks_status, facts.jwks_kids) == (307, ())
-
-
-async def test_a_catch_all_that_says_yes_to_everybody_proves_nothing(stack: Stack) -> None:
-    async def lie(request: Request) -> Response:
-        return Response(200, b"<!doctype html><title>Studio</title>", {"content-type": "text/html"})
-
-    async with serving(lie) as port:
-        facts = await ask(port, stack)
-    assert {one.accepted for one in facts.answers} == {None}
-    assert facts.jwks_problem is not None
-    assert facts.discovery == {}
-
-
-async def test_a_server_that_plays_back_what_it_got_plants_nothing(stack: Stack) -> None:
-    async def echo(request: Request) -> Response:
-        everything = f"{request.target} {dict(request.headers)}"
-        return Response(
-            401,
-            {"code": everything, "message": everything, "error": everything, "msg": everything},
-            {"cache-control": "x" * 5000, "age": "\x1b[31m"},
-        )
-
-    async with serving(echo) as port:
-        facts = await ask(port, stack)
-    shown = repr(facts)
-    for one in stack.canaries(everything=True).values():
-        for text in (one.apikey, one.bearer):
-            assert text is None or text not in shown
-    assert "eyJ" not in shown
-    assert "sb_" not in shown
-    assert "\x1b" not in shown
-    assert all(len(one.message or "") <= 200 for one in facts.answers)
-    assert len(facts.jwks_cache_control or "") <= 200
-
-
-async def test_a_published_secret_is_said_and_not_repeated(stack: Stack) -> None:
-    async def leak(request: Request) -> Response:
-        if request.path.endswith("jwks.json"):
-            return Response(200, {"keys": [{"kty": "oct", "k": "c2VjcmV0LXNlY3JldA"}]})
-        return await stack.deployment.handle(request)
-
-    async with serving(leak) as port:
-        facts = await ask(port, stack)
-    assert facts.jwks_leaks == ("k",)
-    assert "c2VjcmV0" not in repr(facts)
-
-
-async def test_an_answer_without_end_is_given_up(stack: Stack) -> None:
-    async def huge(request: Request) -> Response | bytes:
-        if request.path.startswith("/rest"):
-            return b"HTTP/1.1 200 OK\r\n\r\n" + b"x" * 1_000_000
-        return await stack.deployment.handle(request)
-
-    async with serving(huge) as port:
-        facts = await ask(port, stack)
-    mine = [one for one in facts.answers if one.service is Kind.REST]
-    assert {(one.status, one.accepted) for one in mine} == {(None, None)}
-    assert all("more than 65536 bytes" in (one.message or "") for one in mine), mine
-
-
-@pytest.mark.parametrize("raw", [b"", b"SSH-2.0-x\r\n", b"HTTP/1.1 abc\r\n\r\n", b"\0" * 99])
-async def test_what_is_not_http_is_unknown(stack: Stack, raw: bytes) -> None:
-    async def other(request: Request) -> bytes:
-        return raw
-
-    async with serving(other) as port:
-        facts = await probe(f"http://127.0.0.1:{port}", stack.canaries())
-    assert isinstance(facts, Unknown)
-    assert "eyJ" not in facts.reason
-
-
 async def test_slow_services_end_in_time_and_the_quick_ones_are_heard(stack: Stack) -> None:
     never = asyncio.Event()
 
@@ -334,16 +197,16 @@ async def test_slow_services_end_in_time_and_the_quick_ones_are_heard(stack: Sta
             await never.wait()
 
     stack.deployment.before = hang
-    limits = Limits(total_seconds=1.5, request_seconds=1.2, concurrency=4)
+    limits = Limits(total_seconds=0.8, request_seconds=0.6, concurrency=2)
     async with serving(stack.deployment.handle) as port:
-        began = time.monotonic()
         facts = await ask(port, stack, limits)
-        assert time.monotonic() - began < 4
         never.set()
     assert taken(facts, Kind.AUTH)[C.USER_ES256] is True
     storage = [one for one in facts.answers if one.service is Kind.STORAGE]
     assert {one.status for one in storage} == {None}
-    assert {one.message for one in storage} <= {LATE, storage[0].message}
+    messages = {one.message or "" for one in storage}
+    assert LATE in messages
+    assert any("no answer in time" in one for one in messages)
 
 
 async def test_no_more_than_the_limit_at_once(stack: Stack) -> None:
