@@ -22,7 +22,7 @@ from keyturn.doctor.readiness import readiness
 from keyturn.migrate.commands import RecreateService, WriteFile
 from keyturn.migrate.fresh import Fresh, fresh
 from keyturn.migrate.plan import Check, Prepared, Step, build_plan
-from keyturn.migrate.proof import refuted
+from keyturn.migrate.proof import old_too, refuted
 from keyturn.profiles.request import Credential, CredentialKind
 
 NOT_ASKED = Unknown("only the files are read")
@@ -70,9 +70,10 @@ class Walk:
 
     def _ask(self, step: Step, also: Credentials) -> None:
         there = self.inventory
-        credentials = {**self.credentials(there), **also}
+        new = self.credentials(there)
         for check in step.after:
             if isinstance(check, Check):
+                credentials = {**new, **also} if old_too(check.arguments) else new
                 self.wrong += [
                     f"{step.title}: {one.service}: {one.question} {one.answer}"
                     for one in refuted(there, check, credentials, NOW)

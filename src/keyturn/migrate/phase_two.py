@@ -42,7 +42,7 @@ def steps(inventory: Inventory) -> tuple[Step, ...]:
             recreate(inventory, (Kind.AUTH,), why),
             after=(
                 publish(*after.kids),
-                sign(alg),
+                sign(alg, keys.standby[0].kid or ""),
                 accept(Kinds.USER_ES256, Kinds.USER_HS256, why="Old sessions stay valid."),
                 refuse(Kinds.FORGED),
             ),

@@ -24,12 +24,21 @@ REFUSE: Final = "refuse"
 PUBLISH: Final = "publish"
 """The JWKS endpoint publishes exactly these ``kids``."""
 SIGN: Final = "sign"
-"""A real sign-in and a refresh give tokens with this ``alg``."""
+"""A real sign-in and a refresh give tokens with this ``alg`` and ``kid``."""
 
 
-def accept(*kinds: CredentialKind, at: tuple[Kind, ...] = VERIFIERS, why: str = "") -> Check:
-    """Return the question whether every service of ``at`` takes ``kinds``."""
-    return Check(ACCEPT, _about(kinds, at), why)
+def accept(
+    *kinds: CredentialKind,
+    at: tuple[Kind, ...] = VERIFIERS,
+    old_too: bool = True,
+    why: str = "",
+) -> Check:
+    """Return the question whether every service of ``at`` takes ``kinds``.
+
+    ``old_too``: also those that the keys from before the run make; not after a revocation.
+    """
+    about = _about(kinds, at)
+    return Check(ACCEPT, about if old_too else {**about, "old": "no"}, why)
 
 
 def refuse(*kinds: CredentialKind, at: tuple[Kind, ...] = VERIFIERS, why: str = "") -> Check:
@@ -47,14 +56,19 @@ def publish(*kids: str) -> Check:
     return Check(PUBLISH, {"kids": ",".join(kids)}, "Third parties and clients verify with it.")
 
 
-def sign(alg: str) -> Check:
+def sign(alg: str, kid: str) -> Check:
     """Return the question with what Auth signs."""
-    return Check(SIGN, {"alg": alg}, "A real user signs in and refreshes.")
+    return Check(SIGN, {"alg": alg, "kid": kid}, "A real user signs in and refreshes.")
 
 
 def kinds_of(arguments: Mapping[str, str]) -> tuple[CredentialKind, ...]:
     """Return the kinds that a check is about."""
     return tuple(CredentialKind(name) for name in arguments.get("kinds", "").split(",") if name)
+
+
+def old_too(arguments: Mapping[str, str]) -> bool:
+    """Whether a check is about credentials from before the run as well."""
+    return arguments.get("old") != "no"
 
 
 def services_of(arguments: Mapping[str, str]) -> tuple[Kind, ...]:

@@ -78,16 +78,18 @@ def revoke(inventory: Inventory, fresh: Fresh, kid: str) -> tuple[Step, ...]:
     why = f"The key {kid} may be known to somebody."
     steps = []
     if keys.in_use is not None and keys.in_use.kid == kid:
-        steps.append(
-            _auth(inventory, after, f"Auth signs with {_signer(after).kid}", sign_too=True)
-        )
+        steps.append(_auth(inventory, after, f"Auth signs with {_signer(after).kid}", ends=True))
     steps.append(
         Step(
             f"Nobody trusts the key {kid} any more",
             why,
             (*gateway_first, *_sets(inventory, after), *_auth_edits(inventory, after)),
             recreate(inventory, (*GATEWAYS, *_READERS, Kind.AUTH), why),
-            after=(publish(*after.kids), accept(Kinds.USER_ES256), refuse(Kinds.FORGED)),
+            after=(
+                publish(*after.kids),
+                accept(Kinds.USER_ES256, old_too=False),
+                refuse(Kinds.FORGED),
+            ),
         )
     )
     return tuple(steps)
@@ -121,12 +123,21 @@ def _turn(inventory: Inventory, after: DeploymentKeys, fresh: Fresh) -> tuple[St
 
 
 def _auth(
-    inventory: Inventory, keys: DeploymentKeys, title: str, *, sign_too: bool = False
+    inventory: Inventory,
+    keys: DeploymentKeys,
+    title: str,
+    *,
+    sign_too: bool = False,
+    ends: bool = False,
 ) -> Step:
-    why = "Old tokens stay valid: their key still verifies."
-    checks = [publish(*keys.kids), accept(Kinds.USER_ES256), refuse(Kinds.FORGED)]
-    if sign_too:
-        checks.insert(1, sign(_signer(keys).alg))
+    """Auth takes ``keys``; ``ends``: a key that it trusted is not among them any more."""
+    why = "The key is not trusted any more." if ends else "Old tokens stay valid."
+    checks = [
+        publish(*keys.kids),
+        *([sign(_signer(keys).alg, _signer(keys).kid or "")] if sign_too or ends else []),
+        accept(Kinds.USER_ES256, old_too=not ends),
+        refuse(Kinds.FORGED),
+    ]
     edits = tuple(_auth_edits(inventory, keys))
     return Step(title, why, edits, recreate(inventory, (Kind.AUTH,), why), after=tuple(checks))
 

@@ -6,7 +6,6 @@ import asyncio
 import os
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
@@ -17,6 +16,7 @@ from keyturn.deploy.source import Ask
 from keyturn.errors import UsageError
 from keyturn.flows import doctor as flow
 from keyturn.secret import Secret
+from keyturn.wiring.deployment_folder import deployment_of
 
 if TYPE_CHECKING:
     from keyturn.doctor.canaries import Canaries
@@ -102,31 +102,8 @@ def _holds_password(url: str) -> bool:
 
 
 def _deployment(options: DoctorOptions) -> tuple[FolderSource, Ask]:
-    """Return the folder and what to read there; a file instead of a folder is the ``-f`` of it."""
-    path = Path(options.folder)
-    files = options.files
-    if path.is_file():
-        files = (path.name, *files)
-        path = path.parent
-    if not path.is_dir():
-        raise UsageError(
-            f"{options.folder} is no folder.",
-            hint="Give the folder that holds docker-compose.yml and .env.",
-        )
-    ask = Ask(
-        files=tuple(_from_folder(path, one) for one in files),
-        env_files=tuple(_from_folder(path, one) for one in options.env_files),
-        environment=dict(os.environ),
-        profiles=options.profiles,
-    )
+    path, ask = deployment_of(options.folder, options.files, options.env_files, options.profiles)
     return FolderSource(path), ask
-
-
-def _from_folder(folder: Path, named: str) -> str:
-    """Return ``named`` as seen from ``folder``; what is not there is taken from where we stand."""
-    if Path(named).is_absolute() or (folder / named).exists() or not Path(named).exists():
-        return named
-    return Path(os.path.relpath(named, folder)).as_posix()
 
 
 def _probe(

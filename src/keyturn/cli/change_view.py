@@ -1,0 +1,169 @@
+"""How a change is shown: the plan before it, a line per command during it, the proof after it."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Final
+
+from keyturn.cli.output import paint, say
+from keyturn.clock import from_unix
+from keyturn.migrate.commands import (
+    Command,
+    Probe,
+    RecreateService,
+    ReloadService,
+    Tell,
+    WaitUntil,
+    WriteFile,
+    describe,
+)
+
+if TYPE_CHECKING:
+    from keyturn.flows.apply_plan import Applied
+    from keyturn.flows.apply_status import Standing
+    from keyturn.flows.change import Proposal
+    from keyturn.flows.ports.apply import Progress
+    from keyturn.migrate.plan import Plan
+
+_MARKS: Final = {
+    "started": ("…", "dim"),
+    "done": ("ok", "green"),
+    "failed": ("FAIL", "red"),
+    "waiting": ("wait", "yellow"),
+    "restoring": ("back", "yellow"),
+    "restored": ("back", "yellow"),
+}
+
+
+def proposal_text(proposal: Proposal) -> str:
+    """Return the plan for people: steps, commands, what users notice, and the redacted diff."""
+    plan = proposal.prepared.plan
+    lines = [paint(plan.title, "bold"), ""]
+    for number, title in enumerate(plan.steps):
+        lines.append(f"{number + 1}. {title}")
+        lines += _step_lines(plan, number)
+        lines.append("")
+    lines += [f"note: {note}" for note in (*plan.notes, *proposal.warnings)]
+    if plan.notes or proposal.warnings:
+        lines.append("")
+    return "\n".join([*lines, *_diff_lines(proposal.prepared.diff)])
+
+
+def _step_lines(plan: Plan, number: int) -> Iterator[str]:
+    for command in plan.commands:
+        if command.step != number:
+            continue
+        yield f"   {_in_words(command)}"
+        notice = getattr(command, "notice", "")
+        if notice:
+            yield paint(f"      users notice: {notice}", "dim")
+        if isinstance(command, WriteFile):
+            yield from (paint(f"      {change}", "dim") for change in command.changes)
+        if isinstance(command, WaitUntil) and command.why:
+            yield paint(f"      because: {command.why}", "dim")
+
+
+def _in_words(command: Command) -> str:
+    if not isinstance(command, Probe):
+        return describe(command)
+    arguments = {name: value.replace(",", ", ") for name, value in command.arguments.items()}
+    match command.name:
+        case "accept" | "refuse":
+            who = arguments.get("services", "every service")
+            verb = "accept" if command.name == "accept" else "refuse"
+            plural = "" if "services" in arguments else "s"
+            return f"prove: {who} {verb}{plural} {arguments['kinds']}"
+        case "publish":
+            return f"prove: the JWKS publishes {arguments['kids']}"
+        case "sign":
+            return f"prove: a sign-in and a refresh give {arguments['alg']} tokens"
+        case _:
+            return describe(command)
+
+
+def _diff_lines(diff: str) -> Iterator[str]:
+    styles = {"+": "green", "-": "red", "@": "cyan"}
+    for line in diff.splitlines():
+        head = line.startswith(("+++", "---"))
+        style = "bold" if head else styles.get(line[:1])
+        yield paint(line, style) if style else line
+
+
+def proposal_payload(proposal: Proposal) -> dict[str, object]:
+    """Return the plan for JSON."""
+    from keyturn.migrate.plan_json import plan_document
+
+    return {
+        "verb": proposal.verb,
+        "plan": plan_document(proposal.prepared.plan),
+        "warnings": list(proposal.warnings),
+        "diff": proposal.prepared.diff,
+    }
+
+
+def progress_line(progress: Progress) -> None:
+    """Tell one moment on stderr; what merely begins is told only where it may take long."""
+    moment = progress.moment.value
+    slow = isinstance(progress.command, RecreateService | ReloadService | Probe | WaitUntil)
+    if moment == "started" and not (slow and sys.stderr.isatty()):
+        return
+    if moment == "restoring":
+        return
+    mark, style = _MARKS[moment]
+    detail = f"  {_detail(progress)}" if progress.detail else ""
+    say(f"{paint(mark.rjust(4), style, sys.stderr)}  {_in_words(progress.command)}{detail}")
+
+
+def _detail(progress: Progress) -> str:
+    if progress.moment.value == "waiting" and progress.detail.isdigit():
+        return f"until {from_unix(int(progress.detail)):%Y-%m-%d %H:%M:%S} UTC"
+    return progress.detail
+
+
+def applied_text(plan: Plan, applied: Applied) -> str:
+    """Return what was done, in one closing paragraph that says what was proven."""
+    done = [command for command in plan.commands if command.id in applied.done]
+    proofs = sum(isinstance(one, Probe) for one in done)
+    services = [one.service for one in done if isinstance(one, RecreateService | ReloadService)]
+    files = len({one.path for one in done if isinstance(one, WriteFile)})
+    summary = (
+        f"{files} {_plural(files, 'file')} written, {len(services)} "
+        f"{_plural(len(services), 'service')} told ({', '.join(services) or 'none'}), "
+        f"{proofs} {_plural(proofs, 'proof')} held."
+    )
+    notes = [one.text for one in done if isinstance(one, Tell)]
+    return "\n".join((f"{paint('done', 'green')}: {plan.title}", summary, *notes))
+
+
+def _plural(count: int, word: str) -> str:
+    return word if count == 1 else f"{word}s"
+
+
+def standing_text(standing: Standing | None) -> str:
+    """Return how the newest change stands."""
+    if standing is None:
+        return "Nothing was ever changed here."
+    lines = [f"{paint(standing.title, 'bold')}: {standing.status.value.replace('_', ' ')}"]
+    lines += [f"  {state:<9}  {what}" for what, state in standing.commands]
+    if standing.failure:
+        lines.append(f"failed: {standing.failure}")
+    if standing.waits_until is not None:
+        lines.append(f"waits until {from_unix(standing.waits_until):%Y-%m-%d %H:%M:%S} UTC")
+    lines += [f"edited meanwhile by somebody else: {path}" for path in standing.edited]
+    return "\n".join(lines)
+
+
+def ndjson(progress: Progress) -> None:
+    """Tell one moment as a line of JSON on stderr, for ``--json``."""
+    say(
+        json.dumps(
+            {
+                "moment": progress.moment.value,
+                "command": progress.command.id,
+                "what": _in_words(progress.command),
+                "detail": progress.detail,
+            }
+        )
+    )

@@ -1,0 +1,168 @@
+"""Puts the questions of a plan to the running services, and has patience while they start.
+
+The questions are :mod:`keyturn.migrate.proof`'s. Nothing is changed by asking: canary tokens live a
+minute and name a user that does not exist.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Final
+
+from keyturn.clock import Clock
+from keyturn.deploy.inventory import Inventory
+from keyturn.doctor.canaries import POWERFUL, canaries
+from keyturn.doctor.facts import Answer, ProbeFacts, Unknown
+from keyturn.errors import Conflict, Unreachable
+from keyturn.flows.change import LEGACY, Credentials
+from keyturn.flows.ports.doctor import Limits
+from keyturn.flows.ports.doctor import Probe as Asker
+from keyturn.flows.prove_signing import NotProven
+from keyturn.migrate.commands import Probe
+from keyturn.migrate.fresh import Randomness
+from keyturn.migrate.proof import ACCEPT, PUBLISH, REFUSE, SIGN, kinds_of, old_too, services_of
+from keyturn.profiles.request import CredentialKind
+
+ATTEMPTS: Final = 12
+PAUSE_SECONDS: Final = 2.5
+"""A service that was just created anew gets half a minute to answer as it should."""
+
+Signing = Callable[[str, str], Awaitable[None]]
+"""Proves that Auth signs with an algorithm and a kid; raises ``NotProven``."""
+
+
+@dataclass(frozen=True)
+class Witnesses:
+    """The deployment as it is at the time of asking, and as it was before the run."""
+
+    now: Callable[[], Inventory]
+    before: Callable[[], Inventory]
+
+
+class LiveProber:
+    """The :class:`~keyturn.flows.ports.apply.Prober` of services behind one address."""
+
+    def __init__(
+        self,
+        url: str,
+        ask: Asker,
+        signing: Signing,
+        witnesses: Witnesses,
+        *,
+        clock: Clock,
+        randomness: Randomness,
+        sleep: Callable[[float], Awaitable[None]],
+        limits: Limits | None = None,
+    ) -> None:
+        """``url`` is the gateway's; ``sleep`` takes seconds."""
+        self._url, self._ask, self._signing = url, ask, signing
+        self._witnesses, self._clock, self._randomness = witnesses, clock, randomness
+        self._sleep, self._limits = sleep, limits or Limits()
+
+    async def probe(self, probe: Probe) -> None:
+        """Return when every answer is right; raises :class:`NotProven` with those that are not."""
+        for attempt in range(ATTEMPTS):
+            try:
+                await _QUESTIONS[probe.name](self, probe)
+            except (NotProven, Unreachable):
+                if attempt == ATTEMPTS - 1:
+                    raise
+                await self._sleep(PAUSE_SECONDS)
+            else:
+                return
+
+    async def _accept(self, probe: Probe) -> None:
+        kinds = kinds_of(probe.arguments)
+        old = self._old(kinds) if old_too(probe.arguments) else {}
+        for held in (self._credentials(self._witnesses.now()), old):
+            chosen = {kind: held[kind] for kind in kinds if kind in held}
+            if chosen:
+                await self._all(probe, chosen, wanted=True)
+
+    async def _refuse(self, probe: Probe) -> None:
+        held = self._credentials(self._witnesses.now())
+        kinds = kinds_of(probe.arguments)
+        old = self._old(kinds)
+        chosen = {
+            kind: found
+            for kind in kinds
+            if (found := (old if kind in LEGACY else held).get(kind)) is not None
+        }
+        await self._all(probe, chosen, wanted=False)
+
+    async def _all(self, probe: Probe, chosen: Credentials, *, wanted: bool) -> None:
+        limits = replace(self._limits, include_service_role=bool(POWERFUL & chosen.keys()))
+        facts = await self._ask(self._url, chosen, limits)
+        if isinstance(facts, Unknown):
+            raise Unreachable(facts.reason)
+        wrong = tuple(_wrong(facts, probe, wanted=wanted))
+        if wrong:
+            raise NotProven(" ".join(wrong))
+
+    async def _publish(self, probe: Probe) -> None:
+        held = self._credentials(self._witnesses.now())
+        one = {kind: held[kind] for kind in list(held)[:1]}
+        facts = await self._ask(self._url, one, self._limits)
+        if isinstance(facts, Unknown):
+            raise Unreachable(facts.reason)
+        wanted = {kid for kid in probe.arguments.get("kids", "").split(",") if kid}
+        if set(facts.jwks_kids) != wanted:
+            raise NotProven(
+                f"The JWKS publishes {', '.join(facts.jwks_kids) or 'no key'}, expected "
+                f"{', '.join(sorted(wanted))}."
+            )
+        if facts.jwks_leaks:
+            raise NotProven(f"The JWKS publishes secret members: {', '.join(facts.jwks_leaks)}.")
+
+    async def _sign(self, probe: Probe) -> None:
+        await self._signing(probe.arguments["alg"], probe.arguments["kid"])
+
+    def _old(self, kinds: tuple[CredentialKind, ...]) -> Credentials:
+        """Return what the keys from before the run make, of these kinds; signed anew just now."""
+        held = self._credentials(self._witnesses.before())
+        return {kind: held[kind] for kind in kinds if kind in held}
+
+    def _credentials(self, there: Inventory) -> Credentials:
+        return canaries(there, self._clock(), self._randomness, include_service_role=True)
+
+
+def _wrong(facts: ProbeFacts, probe: Probe, *, wanted: bool) -> Iterator[str]:
+    services = services_of(probe.arguments)
+    for answer in facts.answers:
+        if answer.service not in services:
+            continue
+        if answer.status is None and answer.accepted is None:
+            yield f"{answer.service} gave no answer: {answer.message}."
+        elif answer.accepted is not None and answer.accepted is not wanted:
+            yield _sentence(answer, wanted=wanted)
+
+
+def _sentence(answer: Answer, *, wanted: bool) -> str:
+    did = "refused" if wanted else "accepted"
+    said = " ".join(str(part) for part in (answer.status, answer.code, answer.message) if part)
+    return f"{answer.service} {did} the credential “{answer.credential}” ({said})."
+
+
+class CannotAsk(Conflict):
+    """The change proves its steps on the running services, and nobody may ask them."""
+
+    code = "cannot_ask"
+    default_hint = "Leave --no-probe out, or take the change back: `rollback` asks nothing."
+
+
+class NoQuestions:
+    """For changes whose services nobody can ask from here."""
+
+    async def probe(self, probe: Probe) -> None:
+        """Raise :class:`CannotAsk`: what nobody saw must not count as proven."""
+        del probe
+        raise CannotAsk
+
+
+_QUESTIONS: Mapping[str, Callable[[LiveProber, Probe], Awaitable[None]]] = {
+    ACCEPT: LiveProber._accept,
+    REFUSE: LiveProber._refuse,
+    PUBLISH: LiveProber._publish,
+    SIGN: LiveProber._sign,
+}
