@@ -50,6 +50,14 @@ _TRANSFORM_SOCKET = """\
 """
 
 
+_TRANSFORM_FUNCTIONS = """\
+      - name: request-transformer
+        config:
+          add: {headers: ["sb-api-key: $LUA_FUNCTIONS_EXPR"]}
+          replace: {headers: ["sb-api-key: $LUA_FUNCTIONS_EXPR"]}
+"""
+
+
 def kong_yml(anon: tuple[str, ...], service: tuple[str, ...], *, modern: bool) -> str:
     """Return a declarative configuration; the credentials are values, or ``$NAMES``."""
     lines = ["_format_version: '2.1'", "consumers:"]
@@ -83,9 +91,9 @@ def _route(name: str, url: str, path: str, protected: bool, modern: bool) -> str
         )
     if modern and name == "realtime-v1-ws":
         return text + _TRANSFORM_SOCKET
-    return text + (
-        _TRANSFORM if modern and name not in ("functions-v1", "meta") and "open" not in name else ""
-    )
+    if modern and name == "functions-v1":
+        return text + _TRANSFORM_FUNCTIONS
+    return text + (_TRANSFORM if modern and name != "meta" and "open" not in name else "")
 
 
 _FILES = Path(__file__).parent / "deployment_files"
