@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from keyturn.cli import finding_pages
+from keyturn.cli.written_pages import write
 
 FOLDER = Path(__file__).resolve().parents[2] / "docs" / "findings"
 PAGES = finding_pages.pages()
@@ -30,5 +31,5 @@ def test_the_index_names_every_finding_once() -> None:
 
 
 def test_the_command_writes_them(tmp_path: Path) -> None:
-    finding_pages.write(tmp_path)
+    write(tmp_path, PAGES)
     assert {path.name for path in tmp_path.iterdir()} == set(PAGES)

@@ -191,6 +191,11 @@ def asymmetric_api_jwts(inventory: Inventory) -> tuple[Setting, ...]:
     return tuple(s for name in ASYMMETRIC_PAIR if (s := gateway.get(name)) and s.is_set)
 
 
+def es256_in_use(inventory: Inventory) -> bool:
+    """Whether ES256 tokens reach the verifiers: from Auth, or from the gateway for sb_ keys."""
+    return signing_key(inventory) is not None or bool(asymmetric_api_jwts(inventory))
+
+
 def opaque_keys(inventory: Inventory) -> tuple[Setting, ...]:
     """Return the gateway's ``sb_`` keys."""
     gateway = inventory.gateway
@@ -208,7 +213,8 @@ def api_keys(inventory: Inventory) -> tuple[ApiKey, ...]:
         for setting in service.settings.values():
             role = _API_KEYS.get(setting.name)
             value = text(setting) if setting.is_set else None
-            if role is None or not value or is_opaque(value):
+            swapped = setting.name in ASYMMETRIC_PAIR  # what stands there must be a JWT
+            if role is None or not value or (is_opaque(value) and not swapped):
                 continue
             entry = ApiKey(
                 role, read_jwt(value), value, named(setting), service.name, places_of(setting)
@@ -327,9 +333,9 @@ def key_documents(inventory: Inventory) -> tuple[Held, ...]:
 
 def shared(held: Iterable[Held]) -> tuple[tuple[Held, ...], ...]:
     """Return ``held`` grouped by the line that a fix would change: one variable, one finding."""
-    groups: dict[Place, list[Held]] = {}
+    groups: dict[tuple[Place, str | None], list[Held]] = {}
     for one in held:
-        groups.setdefault(place_of(one.setting), []).append(one)
+        groups.setdefault((place_of(one.setting), text(one.setting)), []).append(one)
     return tuple(tuple(group) for group in groups.values())
 
 

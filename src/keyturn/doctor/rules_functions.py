@@ -12,6 +12,8 @@ from keyturn.doctor.facts import ProbeFacts
 from keyturn.doctor.finding import Confidence, Facts, Needs, Seen, Severity
 from keyturn.doctor.holdings import (
     compose_only,
+    es256_in_use,
+    gateway_documents,
     is_true,
     key_set,
     legacy_gone,
@@ -24,7 +26,6 @@ from keyturn.doctor.holdings import (
 )
 from keyturn.doctor.mending import give
 from keyturn.doctor.row import row
-from keyturn.doctor.rules_verifiers import es256_in_use
 
 _NAME: Final = "SUPABASE_JWKS"
 
@@ -103,9 +104,16 @@ def _conflicting(facts: Facts) -> Iterator[Seen]:
 
 def _ignores_gateway_key(facts: Facts) -> Iterator[Seen]:
     service, script = facts.inventory.of_kind(Kind.FUNCTIONS), main_script(facts.inventory)
-    if service is None or script is None or not _verifies(facts):
+    if service is None or not _verifies(facts) or not opaque_keys(facts.inventory):
         return
-    if opaque_keys(facts.inventory) and "sb-api-key" not in (script.text or ""):
+    files = gateway_documents(facts.inventory)
+    if files and not any("sb-api-key" in (one.text or "") for one in files):
+        yield Seen(
+            "VERIFY_JWT is true, sb_ keys are in use, and the gateway sends no sb-api-key.",
+            tuple(one.place for one in files),
+            service.name,
+        )
+    if script is not None and "sb-api-key" not in (script.text or ""):
         yield Seen(
             f"VERIFY_JWT is true, sb_ keys are in use, and {script.path} does not look at "
             "sb-api-key.",

@@ -9,12 +9,14 @@ from typing import Final
 from keyturn.deploy.inventory import Kind
 from keyturn.deploy.opened import text
 from keyturn.deploy.place import Place
+from keyturn.doctor.credentials import Shape
 from keyturn.doctor.facts import LogFacts, ProbeFacts
 from keyturn.doctor.finding import Confidence, Facts, Needs, Seen, Severity
 from keyturn.doctor.holdings import (
     ASYMMETRIC_PAIR,
     OPAQUE_PAIR,
     accepted_legacy,
+    es256_in_use,
     gateway_documents,
     key_set,
     opaque_keys,
@@ -163,7 +165,9 @@ def _open_tenants(facts: Facts) -> Iterator[Seen]:
 def _legacy_accepted(facts: Facts) -> Iterator[Seen]:
     held = key_set(facts.inventory, Kind.REST)
     legacy = accepted_legacy(facts.inventory)
-    if held is not None and legacy and held.document.asymmetric and not held.document.symmetric:
+    keyless = held is not None and held.document.shape is Shape.SET and not held.document.symmetric
+    told = held is not None and not held.document.asymmetric and es256_in_use(facts.inventory)
+    if held is not None and legacy and keyless and not told:
         yield Seen(
             f"The gateway accepts {legacy[0].name}, and {held.name} has no oct key.",
             places_of(held.setting, *legacy),

@@ -12,6 +12,7 @@ from keyturn.doctor.finding import Confidence, Facts, Seen, Severity
 from keyturn.doctor.holdings import (
     SECRETS,
     accepted_keys,
+    is_true,
     legacy_gone,
     legacy_keys,
     legacy_setting,
@@ -121,6 +122,21 @@ def _secrets_differ(facts: Facts) -> Iterator[Seen]:
                     places_of(setting),
                     service.name,
                 )
+        yield from _no_secret_for(facts, key.name)
+
+
+def _no_secret_for(facts: Facts, key: str) -> Iterator[Seen]:
+    """Yield the services that verify HS256 with a secret of their own and get none."""
+    functions = facts.inventory.of_kind(Kind.FUNCTIONS)
+    kinds = (Kind.REALTIME, *((Kind.FUNCTIONS,) if is_true(functions, "VERIFY_JWT") else ()))
+    for kind in kinds:
+        service, name = facts.inventory.of_kind(kind), SECRETS[kind][0]
+        if service is not None and secret_setting(facts.inventory, kind) is None:
+            yield Seen(
+                f"{service.name} gets no {name}, and {key} is still accepted.",
+                places_of(service.get(name)) or (service.place,),
+                service.name,
+            )
 
 
 def _still_open(facts: Facts) -> Iterator[Seen]:

@@ -16,6 +16,7 @@ from keyturn.doctor.holdings import (
     Held,
     asymmetric_api_jwts,
     auth_keys,
+    es256_in_use,
     holders,
     is_elsewhere,
     key_set,
@@ -31,11 +32,6 @@ from keyturn.doctor.mending import give, set_keys, with_keys
 from keyturn.doctor.row import row
 
 REALTIME_TENANT: Final = "realtime-dev"
-
-
-def es256_in_use(inventory: Inventory) -> bool:
-    """Whether ES256 tokens reach the verifiers: from Auth, or from the gateway for sb_ keys."""
-    return signing_key(inventory) is not None or bool(asymmetric_api_jwts(inventory))
 
 
 def _not_wired(facts: Facts) -> Iterator[Seen]:
