@@ -10,6 +10,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+from keyturn.cli.written_pages import write
 from keyturn.doctor.catalogue import RULES
 from keyturn.doctor.symptom_page import index, page, rules_by_slug
 from keyturn.doctor.symptoms import SYMPTOMS
@@ -22,16 +23,5 @@ def pages() -> Mapping[str, str]:
     return {"README.md": index(), **named}
 
 
-def write(folder: Path) -> None:
-    """Write all pages into ``folder``."""
-    folder.mkdir(parents=True, exist_ok=True)
-    wanted = pages()
-    for path in folder.glob("*.md"):
-        if path.name not in wanted:
-            path.unlink()
-    for name, text in wanted.items():
-        (folder / name).write_text(text, encoding="utf-8")
-
-
 if __name__ == "__main__":
-    write(Path(sys.argv[1]))
+    write(Path(sys.argv[1]), pages())

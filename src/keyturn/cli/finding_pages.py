@@ -9,6 +9,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+from keyturn.cli.written_pages import write
 from keyturn.doctor.catalogue import RULES
 from keyturn.doctor.finding_page import index, page
 
@@ -18,12 +19,5 @@ def pages() -> Mapping[str, str]:
     return {"README.md": index(RULES), **{f"{rule.id}.md": page(rule) for rule in RULES}}
 
 
-def write(folder: Path) -> None:
-    """Write all pages into ``folder``."""
-    folder.mkdir(parents=True, exist_ok=True)
-    for name, text in pages().items():
-        (folder / name).write_text(text, encoding="utf-8")
-
-
 if __name__ == "__main__":
-    write(Path(sys.argv[1]))
+    write(Path(sys.argv[1]), pages())

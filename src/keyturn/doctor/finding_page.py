@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from keyturn.doctor.finding import Confidence, Needs, Rule, Severity
+from keyturn.doctor.markup import code
 from keyturn.doctor.symptoms import look_up
 
 MARK: Final = (
@@ -92,7 +93,7 @@ def _mending(rule: Rule) -> str:
 def _linked(text: str) -> str:
     """Return the message, linked to its page in ``docs/errors`` where there is one."""
     found = look_up(text).found
-    return f"[`{text}`](../errors/{found[0].slug}.md)" if found else f"`{text}`"
+    return f"[{code(text)}](../errors/{found[0].slug}.md)" if found else code(text)
 
 
 def _seen_in(rule: Rule) -> str:

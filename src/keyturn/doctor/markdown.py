@@ -8,6 +8,7 @@ from typing import Final
 from keyturn.doctor.dependants import Item
 from keyturn.doctor.finding import Finding, Severity
 from keyturn.doctor.lines import line_at
+from keyturn.doctor.markup import code, inline
 from keyturn.doctor.matrix import Matrix
 from keyturn.doctor.matrix_reasons import reasons
 from keyturn.doctor.matrix_symbols import legend, marked
@@ -57,20 +58,20 @@ def _findings(report: Report) -> Iterator[str]:
 
 def _finding(finding: Finding, report: Report) -> str:
     lines = [
-        f"#### {finding.id} · {_WORDS[finding.severity]} · {_inline(finding.title)}",
+        f"#### {finding.id} · {_WORDS[finding.severity]} · {inline(finding.title)}",
         "",
-        _inline(finding.seen),
+        inline(finding.seen),
         "",
-        f"**Why it matters:** {_inline(finding.why)}",
+        f"**Why it matters:** {inline(finding.why)}",
         "",
-        f"**Fix:** {_inline(finding.fix)}",
+        f"**Fix:** {inline(finding.fix)}",
     ]
     places = [_place(str(one), line_at(report.inventory, one)) for one in finding.places]
     return "\n".join((*lines, *([""] if places else []), *places))
 
 
 def _place(place: str, text: str | None) -> str:
-    return f"- `{place}`" + (f" — {_code(text)}" if text else "")
+    return f"- `{place}`" + (f" — {code(text)}" if text else "")
 
 
 def _matrix(found: Matrix) -> Iterator[str]:
@@ -83,17 +84,17 @@ def _matrix(found: Matrix) -> Iterator[str]:
     table = [head, ["---"] * len(head), *rows]
     yield "\n".join("| " + " | ".join(row) + " |" for row in table)
     yield legend(found)
-    why = [f"- {_inline(f'{one.which}: {one.said}. {one.why}')}" for one in reasons(found)]
+    why = [f"- {inline(f'{one.which}: {one.said}. {one.why}')}" for one in reasons(found)]
     if why:
         yield "\n".join(why)
 
 
 def _readiness(found: Readiness) -> str:
-    lines = [f"### Migration to ES256: phase {_inline(found.title)}"]
-    lines += ["", *(f"- {_inline(one)}" for one in found.split)] if found.split else []
+    lines = [f"### Migration to ES256: phase {inline(found.title)}"]
+    lines += ["", *(f"- {inline(one)}" for one in found.split)] if found.split else []
     if found.next and found.blockers:
         lines += ["", f"Before phase {found.next}:", ""]
-        lines += [f"1. {_inline(_blocker(one))}" for one in found.blockers]
+        lines += [f"1. {inline(_blocker(one))}" for one in found.blockers]
     return "\n".join(lines)
 
 
@@ -105,16 +106,5 @@ def _blocker(item: Item) -> str:
 def _gaps(report: Report) -> str:
     if not report.not_looked_at:
         return ""
-    lines = (f"- {one.what}: {_inline(one.reason)}" for one in report.not_looked_at)
+    lines = (f"- {one.what}: {inline(one.reason)}" for one in report.not_looked_at)
     return "### Not looked at\n\n" + "\n".join(lines)
-
-
-def _code(text: str) -> str:
-    """Return ``text`` as code; one that holds a backtick gets a longer fence."""
-    fence = "``" if "`" in text else "`"
-    return f"{fence}{text}{fence}"
-
-
-def _inline(text: str) -> str:
-    """Keep a text from becoming markup or a mention: ``<``, ``@`` and line breaks."""
-    return " ".join(text.split()).replace("<", "&lt;").replace("@", "@\u200b").replace("|", "\\|")

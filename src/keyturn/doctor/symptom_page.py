@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 from keyturn.doctor.finding import Rule
+from keyturn.doctor.markup import code
 from keyturn.doctor.symptom import Cause, Symptom
 from keyturn.doctor.symptoms import SYMPTOMS, look_up
 
@@ -24,7 +25,7 @@ def page(symptom: Symptom, rules: Sequence[Rule] = ()) -> str:
     many = len(symptom.causes) > 1
     parts = [
         MARK,
-        f"# `{symptom.text}`",
+        f"# {code(symptom.text)}",
         f"**Who writes it:** {symptom.by}.",
         symptom.means,
         "## Causes, the likeliest first" if many else "## Cause",
@@ -39,7 +40,7 @@ def page(symptom: Symptom, rules: Sequence[Rule] = ()) -> str:
 
 def index() -> str:
     """Return the page that lists all messages."""
-    lines = [f"- [`{one.text}`]({one.slug}.md) — {one.by}" for one in SYMPTOMS]
+    lines = [f"- [{code(one.text)}]({one.slug}.md) — {one.by}" for one in SYMPTOMS]
     head = (
         "Messages that Supabase's services write when keys do not fit, each with its causes. "
         '`keyturn doctor --error "…"` finds the page of a pasted one.'
@@ -65,7 +66,7 @@ def _cause(number: int, cause: Cause) -> str:
 def _other_forms(symptom: Symptom) -> tuple[str, ...]:
     if not symptom.also:
         return ()
-    return ("## Also written", "\n".join(f"- `{text}`" for text in symptom.also))
+    return ("## Also written", "\n".join(f"- {code(text)}" for text in symptom.also))
 
 
 def _findings(rules: Sequence[Rule]) -> tuple[str, ...]:
