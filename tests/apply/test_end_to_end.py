@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import stat
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
-import yaml
+from tests.deploy.test_second_opinion import podman_compose
 from tests.support.apply_process import Nobody, ports
 from tests.support.deployments import JWKS_SETTINGS, NOW, Deployment, healthy
 from tests.support.docker_double import DockerDouble
@@ -196,23 +193,6 @@ def test_changes_for_a_repository(made: Deployment, tmp_path: Path) -> None:
     assert text(found.services["auth"].settings["GOTRUE_JWT_KEYS"]) == made.keys.jwt_keys
 
 
-def second_opinion(folder: Path, stub: Path) -> dict[str, dict[str, object]]:
-    """Return the environments that podman-compose computes; it asks podman for its version."""
-    stub.mkdir()
-    (stub / "podman").write_text("#!/bin/sh\necho podman version 5.0.0\n")
-    (stub / "podman").chmod(0o755)
-    done = subprocess.run(
-        [sys.executable, "-m", "podman_compose", "config"],
-        cwd=folder,
-        env={"PATH": f"{stub}{os.pathsep}/usr/bin:/bin", "HOME": str(stub)},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    services = yaml.load(done.stdout, Loader=yaml.BaseLoader)["services"]
-    return {name: one.get("environment") or {} for name, one in services.items()}
-
-
 @pytest.mark.parametrize("dialect", PROGRAMS.values())
 @pytest.mark.parametrize("in_place", [False, True], ids=["override", "in place"])
 async def test_podman_compose_reads_what_was_written(
@@ -232,4 +212,4 @@ async def test_podman_compose_reads_what_was_written(
         name: {setting: text(one) for setting, one in service.settings.items()}
         for name, service in made.inventory().services.items()
     }
-    assert second_opinion(made.folder, tmp_path / "bin") == ours
+    assert podman_compose(made.folder, tmp_path / "bin") == ours
