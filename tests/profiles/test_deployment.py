@@ -29,6 +29,9 @@ from keyturn.profiles.request import Credential
 from keyturn.profiles.verdict import Outcome, Verdict
 
 SECONDS = int(NOW.timestamp())
+V1_SCRIPT = (
+    "const VERIFY_JWT = 1; JWT_SECRET; jose.jwtVerify; jose.createRemoteJWKSet(SUPABASE_URL)"
+)
 CORPUS = Path(__file__).resolve().parents[3] / "shared" / "corpus"
 
 
@@ -231,10 +234,7 @@ def test_a_v1_script_takes_what_auth_publishes(tmp_path: Path) -> None:
     deployment = healthy(tmp_path, "2026-envoy")
     old = deployment.text("volumes/functions/main/index.ts")
     assert "SUPABASE_JWKS" in old
-    deployment.write(
-        "volumes/functions/main/index.ts",
-        "const VERIFY_JWT = 1; JWT_SECRET; jose.jwtVerify; jose.createRemoteJWKSet(SUPABASE_URL)",
-    )
+    deployment.write("volumes/functions/main/index.ts", V1_SCRIPT)
     deployment.set_setting("functions", "SUPABASE_URL", "http://api-gw:8000")
     deployment.set_setting("functions", "VERIFY_JWT", "'true'")
     found = deployment.inventory()
@@ -242,6 +242,15 @@ def test_a_v1_script_takes_what_auth_publishes(tmp_path: Path) -> None:
     forged = encode({"role": "authenticated"}, generate("ES256", kid=deployment.keys.ec.kid))
     verdict = go(found, Credential(None, deployment.keys.publishable, forged), Kind.FUNCTIONS)
     assert verdict.message == "Invalid JWT"
+
+
+def test_a_v1_script_cannot_fetch_through_an_old_kong(tmp_path: Path) -> None:
+    deployment = healthy(tmp_path, "2025-kong")
+    deployment.write("volumes/functions/main/index.ts", V1_SCRIPT)
+    deployment.set_setting("functions", "VERIFY_JWT", "'true'")
+    token = encode({"role": "authenticated"}, generate("ES256", kid="any"))
+    verdict = go(deployment.inventory(), Credential(None, None, token), Kind.FUNCTIONS)
+    assert "the gateway does not let the script fetch it" in verdict.why
 
 
 def test_a_missing_script_is_said(tmp_path: Path) -> None:

@@ -284,3 +284,23 @@ def test_a_file_that_is_none_is_said(text: str | None) -> None:
     config = kong.read_config(KONG_ENV, text, (3, 9))
     kong.forward(config, only(SECRET), Kind.REST, trail, websocket=False)
     assert config.problem is not None or not config.file.routes
+
+
+@pytest.mark.parametrize(
+    ("path", "old", "new", "by_listener"),
+    [
+        ("/auth/v1/.well-known/jwks.json", False, True, True),
+        ("/auth/v1/callback", True, True, True),
+        ("/auth/v1/user", False, False, False),
+        ("/rest/v1/table", False, False, False),
+        ("/storage/v1/object/x", True, True, True),
+        ("/functions/v1/hello", True, True, True),
+        ("/realtime/v1/api/tenants", False, False, False),
+        ("/", False, False, False),
+    ],
+)
+def test_what_is_open(path: str, old: bool, new: bool, by_listener: bool) -> None:
+    assert kong.is_open(kong.read_config(KONG_ENV, None, (2, 8)), path) is old
+    assert kong.is_open(kong.read_config(KONG_ENV, None, (3, 9)), path) is new
+    assert envoy.is_open(envoy.read_config(ENVOY_ENV, None), path) is by_listener
+    assert envoy.is_open(envoy.read_config({}, "own: listener"), path) is None

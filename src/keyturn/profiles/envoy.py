@@ -21,6 +21,17 @@ UNAUTHORIZED = "Unauthorized"
 DENIED = "RBAC: access denied"
 PROTECTED = frozenset({Kind.AUTH, Kind.REST, Kind.REALTIME, Kind.META})
 ROUTED = PROTECTED | {Kind.STORAGE, Kind.FUNCTIONS, Kind.STUDIO}
+OPEN_PATHS = (
+    "/auth/v1/verify",
+    "/auth/v1/callback",
+    "/auth/v1/authorize",
+    "/auth/v1/.well-known/jwks.json",
+    "/.well-known/oauth-authorization-server",
+    "/sso/saml/acs",
+    "/sso/saml/metadata",
+    "/storage/v1/",
+    "/functions/v1/",
+)
 _FOUR = (
     "SUPABASE_SECRET_KEY",
     "SUPABASE_PUBLISHABLE_KEY",
@@ -61,6 +72,11 @@ def read_config(env: Mapping[str, str], text: str | None) -> Config:
     autumn = text is None or "sb-api-key" in text
     custom = text is not None and not any(f"${{{name}}}" in text for name in values)
     return Config(values, autumn, custom, issuer_failure(env))
+
+
+def is_open(config: Config, path: str) -> bool | None:
+    """Whether a request to ``path`` passes without an API key; None: not the official one."""
+    return None if config.custom else path.startswith(OPEN_PATHS)
 
 
 def forward(

@@ -34,6 +34,7 @@ PATHS: Mapping[Kind, str] = {
     Kind.META: "/pg",
     Kind.STUDIO: "/",
 }
+_CLOSING = frozenset({"key-auth", "basic-auth", "request-termination"})
 SOCKET_PATH, BROADCAST_PATH = "/realtime/v1", "/realtime/v1/api"
 
 
@@ -101,6 +102,13 @@ def route_of(config: Config, service: Kind, *, websocket: bool) -> Route | None:
         path = SOCKET_PATH if websocket else BROADCAST_PATH
         return config.file.routes.get(path) or config.file.routes.get(SOCKET_PATH)
     return config.file.routes.get(PATHS.get(service, ""))
+
+
+def is_open(config: Config, path: str) -> bool:
+    """Whether a request to ``path`` passes without an API key and without a password."""
+    fitting = (name for name in config.file.routes if name == "/" or path.startswith(name))
+    name = max(fitting, key=len, default=None)
+    return name is not None and not (config.file.routes[name].plugins & _CLOSING)
 
 
 def forward(

@@ -106,6 +106,17 @@ _ADMIN = frozenset({"admin"})
 _GROUPS = {"anon": frozenset({"anon"}), "service_role": _ADMIN}
 
 
+_SINCE_2026 = frozenset(
+    {
+        "/auth/v1/.well-known/jwks.json",
+        "/.well-known/oauth-authorization-server",
+        "/sso/saml/acs",
+        "/sso/saml/metadata",
+        "/realtime/v1/api/tenants",
+    }
+)
+
+
 def _official(*, translates: bool) -> File:
     keyed = frozenset({"cors", "key-auth", "acl"})
     both = Route(keyed, _EVERYBODY, sets_authorization=translates)
@@ -115,18 +126,25 @@ def _official(*, translates: bool) -> File:
     if translates:
         names += [("anon", "SUPABASE_PUBLISHABLE_KEY"), ("service_role", "SUPABASE_SECRET_KEY")]
     routes = {
+        "/auth/v1/verify": opened,
+        "/auth/v1/callback": opened,
+        "/auth/v1/authorize": opened,
         "/auth/v1/.well-known/jwks.json": opened,
+        "/.well-known/oauth-authorization-server": opened,
+        "/sso/saml/acs": opened,
+        "/sso/saml/metadata": opened,
         "/auth/v1": both,
         "/rest/v1": both,
         "/realtime/v1": socket,
         "/realtime/v1/api": both,
+        "/realtime/v1/api/tenants": Route(frozenset({"request-termination"})),
         "/storage/v1": Route(frozenset({"cors"}), sets_authorization=translates),
         "/functions/v1": Route(frozenset({"cors"}), sets_sb_api_key=translates),
         "/pg": Route(keyed, _ADMIN),
         "/": Route(frozenset({"basic-auth"})),
     }
     if not translates:
-        del routes["/auth/v1/.well-known/jwks.json"]
+        routes = {path: route for path, route in routes.items() if path not in _SINCE_2026}
     return File(tuple(FileCredential(*one) for one in names), _GROUPS, routes)
 
 

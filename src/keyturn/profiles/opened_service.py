@@ -66,13 +66,23 @@ def envoy_config(service: Service) -> envoy.Config:
     return envoy.read_config(environment(service), _text(service, names))
 
 
+def is_open(inventory: Inventory, path: str) -> bool | None:
+    """Whether ``path`` passes the gateway without an API key.
+
+    True without a gateway; None when the gateway's own file does not tell.
+    """
+    gateway = inventory.gateway
+    if gateway is None:
+        return True
+    if gateway.kind is Kind.KONG:
+        return kong.is_open(kong_config(gateway), path)
+    return envoy.is_open(envoy_config(gateway), path)
+
+
 def _published(inventory: Inventory) -> tuple[Key, ...] | None:
     """Return Auth's public keys when the script can fetch them through the gateway."""
-    service, gateway = inventory.of_kind(Kind.AUTH), inventory.gateway
-    if service is None:
-        return None
-    behind_kong = gateway is not None and gateway.kind is Kind.KONG
-    if gateway and behind_kong and PUBLISHED_PATH not in kong_config(gateway).file.routes:
+    service = inventory.of_kind(Kind.AUTH)
+    if service is None or is_open(inventory, PUBLISHED_PATH) is False:
         return None
     config = auth_config(service)
     return None if config.failure is not None else config.published

@@ -104,6 +104,20 @@ The `Authorization` header that reaches PostgREST, with the official files and e
 | the client sends | Kong 2.8 | Kong 3.9 | Envoy |
 |---|---|---|---|
 """
+_OPEN = """\
+## What passes without an API key
+
+| path | Kong 2.8 | Kong 3.9 | Envoy |
+|---|---|---|---|
+"""
+_PATHS = (
+    *envoy.OPEN_PATHS,
+    "/auth/v1/user",
+    "/rest/v1/table",
+    "/realtime/v1/api/tenants",
+    "/realtime/v1/websocket",
+    "/pg/",
+)
 _SENT = (
     ("a legacy key in `apikey` alone", Credential(None, "SERVICE_ROLE_KEY", None)),
     (
@@ -146,7 +160,9 @@ _READERS: tuple[Callable[[str], KeySet], ...] = (
 def page() -> str:
     """Return the whole page."""
     tables = "\n".join(_table(title, rows) for title, rows in TABLES)
-    return f"{_HEAD}\n{_WORDS}\n{tables}\n{_PASSED}{_passed()}\n{_VALUES}{_values()}"
+    return (
+        f"{_HEAD}\n{_WORDS}\n{tables}\n{_PASSED}{_passed()}\n{_OPEN}{_open()}\n{_VALUES}{_values()}"
+    )
 
 
 def _table(title: str, rows: Iterable[Behaviour]) -> str:
@@ -178,6 +194,18 @@ def _passed() -> str:
     return "".join(
         f"| {title} | {by_kong(old, sent)} | {by_kong(new, sent)} | {by_envoy(sent)} |\n"
         for title, sent in _SENT
+    )
+
+
+def _open() -> str:
+    old = kong.read_config(_ENVIRONMENT, None, (2, 8))
+    new = kong.read_config(_ENVIRONMENT, None, (3, 9))
+    listener = envoy.read_config(_ENVIRONMENT, None)
+    words = {True: "open", False: "—", None: "unknown"}
+    return "".join(
+        f"| `{path}` | {words[kong.is_open(old, path)]} | {words[kong.is_open(new, path)]} "
+        f"| {words[envoy.is_open(listener, path)]} |\n"
+        for path in _PATHS
     )
 
 
