@@ -48,6 +48,11 @@ def test_legacy_only(era: str, tmp_path: Path) -> None:
     assert "no key pair yet" in whats(found.blockers)
 
 
+def test_a_verifier_that_only_waits_for_the_keys_is_not_in_the_way(tmp_path: Path) -> None:
+    found = looked_at(healthy(tmp_path, asymmetric=False))
+    assert {one.service for one in found.blockers} == {None, "realtime", "storage", "functions"}
+
+
 def test_dual_verification(tmp_path: Path) -> None:
     made = commented(healthy(tmp_path), "auth")
     found = looked_at(made)
@@ -118,7 +123,9 @@ def test_every_row_of_the_reference_is_seen(tmp_path: Path) -> None:
     made = healthy(tmp_path, "2026-kong")
     made.add_service("backend", "image: me/backend:1\nenvironment:\n  SECRET: ${JWT_SECRET}")
     job = Dependant("cron", "nightly", "legacy service_role key")
-    found = looked_at(made, **stored(dependants=(job,))(made))
+    new = Dependant("webhook", "public.orders", "sb_secret key")
+    found = looked_at(made, **stored(dependants=(job, new))(made))
+    assert "public.orders" not in whats(found.dependants)
     rows = {one.row for one in found.dependants}
     assert rows == {1, 2, *range(4, 19)}
     assert "cron nightly: legacy service_role key" in whats(found.blockers)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,7 +14,7 @@ from tests.doctor.case import Case, facts_of, phase_3
 from tests.support.deployments import ASYMMETRIC_ERAS, ERAS, Deployment, healthy
 
 from keyturn.deploy.edit import Edit, SetVariable
-from keyturn.deploy.inventory import Inventory
+from keyturn.deploy.inventory import Inventory, Layout
 from keyturn.deploy.opened import text
 from keyturn.doctor.catalogue import RULES, examine, not_looked_at, rule_of
 from keyturn.doctor.finding import Finding, Needs, Rule
@@ -59,6 +60,14 @@ def examined(case: Case, folder: Path) -> Looked:
 def test_a_deployment_without_legacy_keys_has_no_finding(tmp_path: Path) -> None:
     made = phase_3(healthy(tmp_path))
     assert examine(facts_of(made.inventory())) == ()
+
+
+def test_an_export_of_kubernetes_gets_no_edits_of_compose_files(look: Look) -> None:
+    for case in SAFE:
+        exported = replace(look(case).inventory, layout=Layout.KUBERNETES)
+        findings = examine(facts_of(exported))
+        assert case.id in {one.id for one in findings}
+        assert [one.id for one in findings if one.edits or one.safe] == []
 
 
 def test_a_healthy_running_system_has_no_finding(tmp_path: Path) -> None:

@@ -216,8 +216,17 @@ def _before_dual(inventory: Inventory) -> Iterator[Item]:
         service = inventory.of_kind(kind)
         if service is None or not _verifies(inventory, kind):
             continue
-        if not _knows_keys(inventory, kind):
+        if not _knows_keys(inventory, kind) and not _waits(inventory, kind, service):
             yield _ignorant(inventory, kind, service)
+
+
+def _waits(inventory: Inventory, kind: Kind, service: Service) -> bool:
+    """Whether the service is wired already, and only JWT_JWKS is still empty."""
+    setting = service.get(KEY_SETS[kind])
+    wired = setting is not None and any(one.name == "JWT_JWKS" for one in setting.variables)
+    filled = read_keys(text(inventory.variable("JWT_JWKS"))).asymmetric
+    script = main_script(inventory) if kind is Kind.FUNCTIONS else None
+    return wired and not filled and (script is None or "SUPABASE_JWKS" in (script.text or ""))
 
 
 def _ignorant(inventory: Inventory, kind: Kind, service: Service) -> Item:
