@@ -97,6 +97,7 @@ def test_a_name_at_the_very_end_is_nothing() -> None:
         ("A=1\n  MY KEY=1", 2, 3, "space"),
         ("A=1\nB-+=2", 2, 3, "character"),
         ("A=1\nK=${x", 2, 1, "interpolation"),
+        ("A=1\nexport ", 2, 8, "name must follow"),
         ("A=1\nexport K=${NAME:?}", 2, 8, "NAME is required"),
     ],
 )

@@ -35,6 +35,7 @@ SET = {"A": "a", "EMPTY": "", "N": "10", "DOLLAR": "$A", "_u": "under", "JWKS": 
         ("${EMPTY+x}", "x"),
         ("${UNSET+x}", ""),
         ("${A:?e}", "a"),
+        ("${A:?${}}", "a"),
         ("${EMPTY?e}", ""),
         ("${UNSET:-${A}}", "a"),
         ("${UNSET:-${ALSO:-${N}}}", "10"),
@@ -75,7 +76,6 @@ def test_composes_answer(template: str, expected: str) -> None:
         "${UNSET:?e}",
         "${EMPTY:?e}",
         "${UNSET?e}",
-        "${A:?${}}",
         # Compose counts `{}` as one opened brace, so this one swallows what follows it.
         "${UNSET:-{}} ${A}",
     ],

@@ -20,6 +20,14 @@ from keyturn.deploy.place import Place, Unreadable
         ("services:\n  a: hunter2: x\n", 2, 13, "mapping values"),
         ("services:\n  ? [a]\n  : b\n", 2, 5, "key of a mapping"),
         ("services:\n  a:\n    <<: hunter2\n", 3, 9, "merged with <<"),
+        ("", 1, 1, "empty"),
+        ("# hunter2\n", 1, 1, "empty"),
+        ("---\n", 2, 1, "a compose file must be a mapping"),
+        ("services:\n", 1, 10, "services must be a mapping"),
+        ("services:\n  a:\n  b: {}\n", 2, 3, "a service must be a mapping"),
+        ("services:\n  a:\n    image: x\n    environment:\n", 4, 5, "environment must be"),
+        ("services:\n  a:\n    environment: hunter2\n", 3, 5, "environment must be"),
+        ("services:\n  a:\n    environment: {A: 1}\n    JWT_KEYS: hunter2\n", 4, 5, "no key of"),
         ("services: [a]\n", 1, 11, "services must be a mapping"),
         ("secrets: hunter2\n", 1, 10, "secrets must be a mapping"),
         ("- hunter2\n", 1, 1, "a compose file must be a mapping"),
@@ -68,13 +76,14 @@ def test_windows_line_ends() -> None:
     assert str(service.commented["B"].place) == "compose.yaml:6"
 
 
-@pytest.mark.parametrize("empty", ["", "# nothing\n", "---\n", "services:\n", "services: {}\n"])
+@pytest.mark.parametrize("empty", ["services: {}\n", "name: x\n"])
 def test_an_empty_deployment_is_one(empty: str) -> None:
     assert read({"compose.yaml": empty}).services == {}
 
 
-def test_a_service_without_a_body_is_reported() -> None:
-    found = read({"compose.yaml": "services:\n  a:\n", ".env": ""})
+@pytest.mark.parametrize("body", ["{}", "{hostname: h}", "{build: .}"])
+def test_a_service_without_an_image_is_reported(body: str) -> None:
+    found = read({"compose.yaml": f"services:\n  a: {body}\n", ".env": ""})
     assert [one.code for one in found.notes] == ["unknown_service"]
 
 

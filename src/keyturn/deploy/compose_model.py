@@ -20,6 +20,7 @@ from keyturn.deploy.variables import Variables
 from keyturn.deploy.yaml_tree import Entry, Node, Scalar, Tree, documents, items
 
 _REMOTE: Final = re.compile(r"^(?:[a-z+]+://|git@|oci:)|\.git(?:#|$)")
+_KEY: Final = re.compile(r"[a-z][a-z0-9_]*")
 _IMPORTED: Final = ("services", "secrets", "configs")
 
 
@@ -59,9 +60,10 @@ class Loader:
         content = self.files.content(path)
         if content is None:
             raise Unreadable(Place(path, 1), "the compose file is not there or may not be read")
-        for node in documents(path, content):
-            if isinstance(node, Scalar) and node.is_null:
-                continue
+        found = documents(path, content)
+        if not found:
+            raise Unreadable(Place(path, 1), "the compose file is empty")
+        for node in found:
             layer = variables.tree(node)
             if not isinstance(layer, Tree):
                 raise Unreadable(node.place, "a compose file must be a mapping")
@@ -125,9 +127,31 @@ class Loader:
 
 def _must_be_mapping(layer: Tree, key: str) -> None:
     node = layer.get(key)
-    if node is None or isinstance(node, Tree) or (isinstance(node, Scalar) and node.is_null):
+    if node is None or _vanishes(node):
         return
-    raise Unreadable(node.place, f"{key} must be a mapping")
+    if not isinstance(node, Tree):
+        raise Unreadable(node.place, f"{key} must be a mapping")
+    for entry in node.entries.values() if key == "services" else ():
+        if isinstance(entry.value, Tree):
+            _must_be_a_service(entry.value)
+        elif not _vanishes(entry.value):
+            raise Unreadable(entry.place, "a service must be a mapping")
+
+
+def _must_be_a_service(body: Tree) -> None:
+    for name, entry in body.entries.items():
+        if not name.startswith("x-") and not _KEY.fullmatch(name):
+            raise Unreadable(
+                entry.place,
+                "this is no key of a service",
+                hint="A setting stands deeper than the line environment: above it.",
+            )
+        if name == "environment" and isinstance(entry.value, Scalar) and not _vanishes(entry.value):
+            raise Unreadable(entry.place, "environment must be a mapping or a list")
+
+
+def _vanishes(node: Node) -> bool:
+    return node.mark == "!reset"
 
 
 def _inherited(layer: Tree, variables: Variables) -> Tree:

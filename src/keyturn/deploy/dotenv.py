@@ -99,6 +99,8 @@ class _Parser:
             self.at += len("export")
             self._skip(_BLANKS)
         start = self.at
+        if start == len(self.text):
+            raise self.refused("after export a name must follow", start)
         end, ender = self._end_of_name()
         name = self.text[start:end].rstrip(_SPACES) if ender else ""
         if " " in name:

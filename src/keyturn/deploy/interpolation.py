@@ -90,7 +90,6 @@ class _Substitution:
         present = bool(value) if operator.startswith(":") else value is not None
         match operator[-1]:
             case "?":
-                self.expand(argument)
                 if not present:
                     shown = name if speakable(name) else "that stands here"
                     raise InvalidTemplate(f"the variable {shown} is required and has no value")
