@@ -93,7 +93,7 @@ def _nested(members: Members, request: Members) -> Line | None:
     response = members.get("response")
     return line(
         _time(members),
-        _first_address(_text({**request, **members}, *_CLIENT) or "-"),
+        _first_address(_text(members, *_CLIENT) or _text(request, *_CLIENT) or "-"),
         headers.get("user-agent", "-"),
         _target(request),
         _status(response if isinstance(response, dict) else members),

@@ -85,6 +85,7 @@ def line(
     )
 
 
+@lru_cache(maxsize=256)
 def common_time(text: str) -> datetime | None:
     """Read ``25/Nov/2026:12:00:00 +0000``, the time of the common log format."""
     found = _COMMON_TIME.fullmatch(text)
@@ -135,11 +136,11 @@ def _apikey_of(query: str) -> str | None:
 def _carried(
     apikey: str | None, authorization: str | None, *, tells: bool
 ) -> tuple[str, ...] | None:
+    if apikey is None and authorization is None:
+        return (NONE,) if tells else None
     scheme, _, token = (authorization or "").partition(" ")
     bearer = token.strip() if scheme.lower() == "bearer" else None
     # Caddy writes REDACTED for what it will not show.
     texts = {text for text in (apikey, bearer) if text and text != "REDACTED"}
     kinds = tuple(sorted({kind_of(text) for text in texts}))
-    if kinds:
-        return kinds
-    return (NONE,) if tells and apikey is None and authorization is None else None
+    return kinds or None
