@@ -80,6 +80,12 @@ def test_silence_differs_from_a_service_that_should_be_up() -> None:
     assert not down.differs
 
 
+def test_past_the_gateway_an_sb_key_may_be_refused() -> None:
+    for kind in (CredentialKind.PUBLISHABLE, CredentialKind.SECRET):
+        assert Cell(Kind.REST, kind, REFUSED).judgement is Judgement.BAD
+        assert Cell(Kind.REST, kind, REFUSED, direct=True).judgement is Judgement.NEUTRAL
+
+
 def test_an_observation_outranks_the_prediction() -> None:
     seen = answer(Kind.REST, CredentialKind.FORGED, True)
     cell = Cell(Kind.REST, CredentialKind.FORGED, REFUSED, seen)

@@ -108,6 +108,27 @@ def test_service_role_is_sent_only_when_asked(
     assert powerful <= {request.apikey for request in running.requests}
 
 
+def test_a_service_is_asked_past_the_gateway(
+    doctor: RunWith, files: Deployment, running: Running
+) -> None:
+    with run(running) as url:
+        direct = f"storage={url}/storage/v1"
+        seen = doctor(str(files.folder), "--probe", url, "--direct", direct)
+        document = doctor(str(files.folder), "--probe", url, "--direct", direct, "--json").json
+    assert "Services × credentials, past the gateway" in seen.out
+    assert document["direct"]["services"] == ["storage"]
+    cells = {cell["credential"]: cell for cell in document["direct"]["cells"]}
+    assert cells["user ES256"]["observed"]["accepted"] is True
+    assert cells["publishable"]["predicted"]["outcome"] == "refused"
+    assert doctor(str(files.folder), "--json").json["direct"] is None
+
+
+@pytest.mark.parametrize("word", ["rest", "rest=", "studio=http://127.0.0.1:1", "=http://x"])
+def test_a_direct_address_has_a_service(doctor: RunWith, files: Deployment, word: str) -> None:
+    assert doctor(str(files.folder), "--probe", "http://127.0.0.1:1", "--direct", word).code == 2
+    assert doctor(str(files.folder), "--direct", "rest=http://127.0.0.1:1").code == 2
+
+
 def test_nothing_that_answered_is_printed_as_a_secret(
     doctor: RunWith, files: Deployment, running: Running
 ) -> None:

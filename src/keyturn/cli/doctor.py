@@ -20,6 +20,7 @@ from keyturn.cli.output import (
 from keyturn.errors import KeyturnError, UsageError
 
 if TYPE_CHECKING:
+    from keyturn.deploy.inventory import Kind
     from keyturn.doctor.report import Report
     from keyturn.wiring.doctor import DoctorOptions
 
@@ -37,6 +38,12 @@ _STDIN: Final = "-"
 @click.option("--probe", metavar="URL", help="Also ask the services behind this gateway.")
 @click.option(
     "--probe-service-role", is_flag=True, help="Probe with the service_role keys as well."
+)
+@click.option(
+    "--direct",
+    multiple=True,
+    metavar="SERVICE=URL",
+    help="Probe this service past the gateway too: on loopback or the gateway's host.",
 )
 @click.option("--proxy", is_flag=True, help="Probe through the proxy of the environment.")
 @click.option("--token-file", metavar="FILE", help="Follow this token or key; - reads stdin.")
@@ -145,11 +152,30 @@ def _options(folder: str, given: dict[str, Any]) -> DoctorOptions:
         profiles=given["profiles"],
         probe=given["probe"],
         probe_service_role=given["probe_service_role"],
+        direct=_direct(given["direct"], given["probe"]),
         proxy=given["proxy"],
         database=database_url(given["database_url"], read_secret(file) if file else None),
         access_log=given["access_log"],
         with_matrix=not given["no_matrix"],
     )
+
+
+def _direct(words: tuple[str, ...], probe: str | None) -> dict[Kind, str]:
+    """Read ``rest=http://127.0.0.1:3000`` options; raises ``UsageError``."""
+    from keyturn.deploy.inventory import Kind
+
+    if words and probe is None:
+        raise UsageError("--direct goes with --probe.")
+    found = {}
+    for word in words:
+        name, sign, url = word.partition("=")
+        if name not in SERVICES or not sign or not url:
+            hint = f"SERVICE is one of {', '.join(SERVICES)}."
+            raise UsageError(
+                "--direct wants SERVICE=URL, as rest=http://127.0.0.1:3000.", hint=hint
+            )
+        found[Kind(name)] = url
+    return found
 
 
 def _diagnose(folder: str, form: str, given: dict[str, Any]) -> int:

@@ -27,10 +27,11 @@ _STYLES: Final = {Judgement.GOOD: None, Judgement.BAD: "red", Judgement.NEUTRAL:
 _NAME: Final = 9
 
 
-def matrix_text(found: Matrix) -> str:
-    """Return the table, its legend, and the reasons."""
+def matrix_text(found: Matrix, way: str = "") -> str:
+    """Return the table, its legend, and the reasons; ``way`` stands behind the title."""
     kind = "predicted and observed" if found.observed else "predicted from the files"
-    lines = [f"{heading('Services × credentials')}  {paint(kind, 'dim')}", *_table(found)]
+    title = heading(f"Services × credentials{way}")
+    lines = [f"{title}  {paint(kind, 'dim')}", *_table(found)]
     lines += ["", paint(items(legend(found).split(SEPARATOR)), "dim")]
     lines += [paint(line, "dim") for line in _missing(found)]
     reasons = list(_reasons(found))

@@ -34,6 +34,7 @@ def report_text(report: Report, *, folder: str) -> str:
         _head(report, folder),
         *_findings(report),
         *([matrix_text(report.matrix)] if report.matrix else []),
+        *([matrix_text(report.direct, ", past the gateway")] if report.direct else []),
         running_text(report),
         readiness_text(report.readiness),
         _notes(report),

@@ -19,6 +19,9 @@ HOSTILE: Final = frozenset(
 )
 """The credentials that every service should refuse; the others should be accepted."""
 
+OPAQUE: Final = frozenset({CredentialKind.PUBLISHABLE, CredentialKind.SECRET})
+"""The keys that only a gateway understands."""
+
 _NO_PREDICTION: Final = (Outcome.UNKNOWN, Outcome.ABSENT)
 _LETS_IN: Final = (Outcome.ACCEPTED, Outcome.DOWNGRADED, Outcome.OPEN)
 
@@ -42,7 +45,9 @@ class Cell:
     credential: CredentialKind
     predicted: Verdict
     observed: Answer | None = None
-    """Through the gateway; None: not asked."""
+    """None: not asked."""
+    direct: bool = False
+    """Past the gateway, where nobody turns an sb_ key into a token."""
 
     @property
     def accepted(self) -> bool | None:
@@ -64,6 +69,8 @@ class Cell:
         """Return what the cell means; an observation outranks the prediction."""
         outcome = self.predicted.outcome
         hostile = self.credential in HOSTILE
+        if self.direct and self.credential in OPAQUE and not self.differs:
+            return Judgement.NEUTRAL
         if self.differs and self.accepted is not None:
             return Judgement.GOOD if self.accepted != hostile else Judgement.BAD
         if self.differs:
@@ -136,18 +143,26 @@ def matrix(
     *,
     missing: Mapping[CredentialKind, str] | None = None,
     probes: ProbeFacts | Unknown | None = None,
+    direct: bool = False,
     follow: Follow | None = None,
 ) -> Matrix:
-    """Return the matrix; ``follow`` replaces the profiles in tests."""
-    ask = follow or by_profiles(now)
-    answers = _answers(probes)
-    services = tuple(kind for kind in VERIFIERS if inventory.of_kind(kind))
+    """Return the matrix; ``follow`` replaces the profiles in tests.
+
+    ``direct`` is the matrix past the gateway: only of the services that were asked so.
+    """
+    ask = follow or by_profiles(now, direct=direct)
+    answers = _answers(probes, direct=direct)
+    asked = {service for service, _ in answers}
+    services = tuple(
+        kind for kind in VERIFIERS if inventory.of_kind(kind) and (kind in asked or not direct)
+    )
     cells = {
         (service, kind): Cell(
             service,
             kind,
             ask(inventory, credentials[kind], service),
             answers.get((service, kind)),
+            direct,
         )
         for service in services
         for kind in CredentialKind
@@ -157,17 +172,17 @@ def matrix(
 
 
 def _answers(
-    probes: ProbeFacts | Unknown | None,
+    probes: ProbeFacts | Unknown | None, *, direct: bool
 ) -> Mapping[tuple[Kind, CredentialKind], Answer]:
-    """Return what came back through the gateway, for Realtime from its socket where it was asked.
+    """Return what came back on one of the ways, for Realtime from its socket where it was asked.
 
     A user's token travels inside a socket, so a probe asks Realtime about it by REST, where the
     same code verifies it. Where nothing answered at all there is nothing to compare.
     """
     if not isinstance(probes, ProbeFacts) or all(one.status is None for one in probes.answers):
         return {}
-    by_gateway = [one for one in probes.answers if not one.direct]
-    sockets_last = sorted(by_gateway, key=lambda one: one.websocket)
+    this_way = [one for one in probes.answers if one.direct is direct]
+    sockets_last = sorted(this_way, key=lambda one: one.websocket)
     return {(one.service, one.credential): one for one in sockets_last}
 
 

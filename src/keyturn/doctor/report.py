@@ -49,6 +49,8 @@ class Report:
     """None: it was not asked for."""
     readiness: Readiness
     not_looked_at: tuple[NotLooked, ...] = ()
+    direct: Matrix | None = None
+    """Past the gateway, of the services that were asked so; None: none was."""
 
     @property
     def inventory(self) -> Inventory:
@@ -87,6 +89,7 @@ class Report:
             "summary": {severity.value: self.counts[severity] for severity in Severity},
             "findings": [self._finding(finding) for finding in self.findings],
             "matrix": self.matrix and self.matrix.as_dict(),
+            "direct": self.direct and self.direct.as_dict(),
             "readiness": self.readiness.as_dict(),
             "inventory": self.inventory.as_dict(),
             "looked_at": list(self.looked_at),

@@ -117,13 +117,16 @@ def trace(
     return Why(pasted, {kind: ask(inventory, pasted.credential, kind) for kind in found})
 
 
-def by_profiles(now: datetime) -> Follow:
-    """Return the prediction by the profiles; Realtime is asked for a socket, as clients do."""
+def by_profiles(now: datetime, *, direct: bool = False) -> Follow:
+    """Return the prediction by the profiles; Realtime is asked for a socket, as clients do.
+
+    ``direct`` goes past the gateway.
+    """
     from keyturn.profiles.deployment import follow
 
     def ask(inventory: Inventory, credential: Credential, service: Kind) -> Verdict:
         socket = service is Kind.REALTIME
-        return follow(inventory, credential, service, now=now, websocket=socket)
+        return follow(inventory, credential, service, now=now, direct=direct, websocket=socket)
 
     return ask
 

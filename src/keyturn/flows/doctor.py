@@ -79,7 +79,15 @@ async def diagnose(
     )
     facts = Facts(found, now, database, probes, logs)
     table = _matrix(facts, held) if wish.with_matrix else None
-    report = Report(facts, examine(facts), table, readiness(facts), gaps(facts))
+    past = _matrix(facts, held, direct=True) if wish.with_matrix else None
+    report = Report(
+        facts,
+        examine(facts),
+        table,
+        readiness(facts),
+        gaps(facts),
+        past if past and past.services else None,
+    )
     asked = ((probes, NO_PROBE), (database, NO_DATABASE))
     silent = [
         one.reason for one, unasked in asked if isinstance(one, Unknown) and one is not unasked
@@ -100,8 +108,10 @@ async def explain(
     return found, trace(read(text, found, now), found, now, services=services)
 
 
-def _matrix(facts: Facts, held: Canaries) -> Matrix:
-    return matrix(facts.inventory, held, facts.now, missing=held.missing, probes=facts.probes)
+def _matrix(facts: Facts, held: Canaries, *, direct: bool = False) -> Matrix:
+    found = facts.inventory
+    missing, probes = held.missing, facts.probes
+    return matrix(found, held, facts.now, missing=missing, probes=probes, direct=direct)
 
 
 async def _look(asked: Awaitable[Found | Unknown] | None, without: Unknown) -> Found | Unknown:

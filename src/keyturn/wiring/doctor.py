@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
@@ -38,6 +38,8 @@ class DoctorOptions:
     profiles: tuple[str, ...] = ()
     probe: str | None = None
     probe_service_role: bool = False
+    direct: Mapping[Kind, str] = field(default_factory=dict)
+    """Addresses of services to ask past the gateway as well."""
     proxy: bool = False
     database: Secret | None = None
     access_log: str | None = None
@@ -116,6 +118,7 @@ def _probe(
     from keyturn.flows.ports.doctor import Limits
 
     limits = Limits(
+        direct=options.direct,
         include_service_role=options.probe_service_role,
         proxy=_proxy(url) if options.proxy else None,
     )
