@@ -5,6 +5,9 @@ from __future__ import annotations
 import stat
 from pathlib import Path
 
+from keyturn.deploy.files import MAX_BYTES
+from keyturn.deploy.place import Place, Unreadable
+
 
 class FolderSource:
     """The files of one folder and, where they name them, files beside it."""
@@ -17,10 +20,20 @@ class FolderSource:
         return self.folder / (Path(path).expanduser() if path.startswith("~") else path)
 
     def read(self, path: str) -> bytes | None:
-        """Return the content of a regular file, None when it is not there or may not be read."""
+        """Return the content of a regular file, None when it is not there.
+
+        Of a file that is too large to be configuration only the start is read. Raises
+        :class:`Unreadable` for a file that is there and may not be read.
+        """
         try:
             target = self._at(path)
-            return target.read_bytes() if target.is_file() else None
+            if not target.is_file():
+                return None
+            with target.open("rb") as stream:
+                return stream.read(MAX_BYTES + 1)
+        except PermissionError:
+            hint = "Run Keyturn as the user who runs Compose."
+            raise Unreadable(Place(path, 1), "this user may not read the file", hint=hint) from None
         except (OSError, ValueError, RuntimeError):
             return None
 

@@ -11,7 +11,7 @@ from typing import Final
 from keyturn.deploy.files import Files
 from keyturn.deploy.interpolation import Lookup
 from keyturn.deploy.inventory import Document, Kind, Note
-from keyturn.deploy.place import Place
+from keyturn.deploy.place import Place, Unreadable
 from keyturn.deploy.source import decoded, join
 from keyturn.deploy.yaml_tree import Node, Scalar, Tree, items
 
@@ -139,12 +139,18 @@ class Mounts:
             yield from (f"main/{name}" for name in self.files.names(join(folder, "main")))
 
     def _document(self, mount: Mount) -> Document:
-        problem, content = None, self.files.content(mount.source) if mount.source else None
+        problem, content = self._read(mount.source)
         if mount.content is not None and (content is None or mount.source == mount.place.file):
             return Document(mount.source, mount.target, mount.content, mount.place)
         if content is None:
-            problem = "the file is mounted and not there"
+            problem = problem or "the file is mounted and not there"
         elif len(content) > MAX_DOCUMENT:
             content, problem = None, "the file is too large to be looked at"
         text = None if content is None else decoded(content)
         return Document(mount.source, mount.target, text, mount.place, problem)
+
+    def _read(self, path: str) -> tuple[str | None, bytes | None]:
+        try:
+            return None, self.files.content(path) if path else None
+        except Unreadable as error:
+            return error.problem, None

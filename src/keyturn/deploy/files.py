@@ -26,10 +26,11 @@ class Files:
         Raises :class:`Unreadable` for a file that is too large to be configuration.
         """
         if path not in self._content:
-            content = self._content[path] = self.source.read(path)
+            content = self.source.read(path)
+            if content is not None and len(content) > MAX_BYTES:
+                raise Unreadable(Place(path, 1), "the file is larger than 4 MiB")
+            self._content[path] = content
             if content is not None:
-                if len(content) > MAX_BYTES:
-                    raise Unreadable(Place(path, 1), "the file is larger than 4 MiB")
                 digest = hashlib.sha256(content).hexdigest()
                 self.seen.append(ReadFile(path, digest, self.source.mode(path)))
         return self._content[path]

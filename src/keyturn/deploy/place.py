@@ -37,3 +37,4 @@ class Unreadable(KeyturnError):
             f"{place.file}, line {place.line}, column {place.column}: {problem}", hint=hint
         )
         self.place = place
+        self.problem = problem

@@ -15,7 +15,7 @@ class Source(Protocol):
     """A folder that can only be looked at."""
 
     def read(self, path: str) -> bytes | None:
-        """Return the content of the file, None when there is none or it may not be read."""
+        """Return the content of the file, None when there is none."""
         ...
 
     def exists(self, path: str) -> bool:
