@@ -16,7 +16,8 @@ from tests.support.command import RunWith
 GOLDEN = Path(__file__).parent / "golden"
 WRITE = bool(os.environ.get("KEYTURN_WRITE_GOLDEN"))
 _UUID = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}")
-_FINGERPRINT = re.compile(r"\(([0-9a-f]{6})\)")
+_FINGERPRINT = re.compile(r"\([0-9a-f]{6}(?=[:)])")
+_SHORT_KID = re.compile(r"\b[0-9a-f]{8}…")
 
 
 def normalised(text: str, folder: Path) -> str:
@@ -28,7 +29,7 @@ def normalised(text: str, folder: Path) -> str:
         # As long as the original, so that lines wrap alike.
         return names.setdefault(match[0], f"kid-{len(names) + 1:0>32}")
 
-    return _FINGERPRINT.sub("(######)", _UUID.sub(name, text))
+    return _FINGERPRINT.sub("(######", _SHORT_KID.sub("kid…", _UUID.sub(name, text)))
 
 
 @pytest.mark.parametrize("name", CASES)

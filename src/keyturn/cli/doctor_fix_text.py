@@ -52,6 +52,7 @@ def _closing(made: Fixes) -> str:
         return paint(f"{plural(len(made.safe), 'safe change')} applied.", "green")
     return paragraph(
         "Nothing was changed: this version shows the edits and leaves making them to you. "
-        "`…` stands for a value; six hex digits name a new one. After an edit, recreate the "
-        "services with `docker compose up -d`; a restart keeps the old environment."
+        "`…` stands for a value; six hex digits and the kids of its keys tell which. After an "
+        "edit, recreate the services with `docker compose up -d`; a restart keeps the old "
+        "environment."
     )

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Final
 
 from keyturn.deploy import edit as edits
 from keyturn.deploy.edit import Edit, describe
 from keyturn.deploy.inventory import Inventory, Service
+from keyturn.deploy.opened import text
 from keyturn.deploy.place import Place
 from keyturn.deploy.setting import CommentedOut, Setting, Variable, fingerprint
+from keyturn.doctor.credentials import Jwk, Shape, read_keys
+from keyturn.secret import Secret
 
 HIDDEN = "…"
+_LONGEST_KID: Final = 9
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,9 +43,9 @@ class Change:
 
 def line_at(inventory: Inventory, place: Place) -> str | None:
     """Return what stands at ``place``, None when it is no setting that Keyturn knows."""
-    for known, text in _lines(inventory):
+    for known, line in _lines(inventory):
         if (known.file, known.line) == (place.file, place.line):
-            return text
+            return line
     return None
 
 
@@ -62,13 +67,31 @@ def _variable_change(
     commented = inventory.commented_variables.get(edit.name)
     place, removed = None, None
     if known is not None and known.place is not None and known.place.file == edit.file:
-        place, removed = known.place, _variable(known)
+        place, removed = known.place, f"{edit.name}={_described(known.value)}"
     elif commented is not None and commented.place.file == edit.file:
         place, removed = commented.place, f"#{edit.name}={HIDDEN}"
     added = None
     if isinstance(edit, edits.SetVariable):
-        added = f"{edit.name}={HIDDEN}  ({fingerprint(edit.value) or 'empty'})"
+        added = f"{edit.name}={_described(edit.value)}"
     return Change(edit.file, place, removed, added, describe(edit))
+
+
+def _described(value: Secret | None) -> str:
+    """Return a value's fingerprint and, for key documents, which keys it holds."""
+    if not value:
+        return ""
+    document = read_keys(text(value))
+    words = ", ".join(map(_label, document.keys))
+    if document.shape is Shape.MALFORMED:
+        words = "not JSON"
+    return f"{HIDDEN}  ({fingerprint(value)}{': ' if words else ''}{words})"
+
+
+def _label(key: Jwk) -> str:
+    kid = key.kid
+    if kid is None:
+        return key.text("kty") or "?"
+    return kid if len(kid) <= _LONGEST_KID else f"{kid[: _LONGEST_KID - 1]}…"
 
 
 def _setting_change(
