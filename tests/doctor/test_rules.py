@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -11,13 +12,17 @@ import pytest
 from tests.doctor import broken_keys, broken_running, broken_wiring
 from tests.doctor.broken_running import logged, probed, stored
 from tests.doctor.case import Case, facts_of, phase_3
-from tests.support.deployments import ASYMMETRIC_ERAS, ERAS, Deployment, healthy
+from tests.support.deployments import ASYMMETRIC_ERAS, ERAS, NOW, Deployment, healthy
 
-from keyturn.deploy.edit import Edit, SetVariable
-from keyturn.deploy.inventory import Inventory, Layout
+from keyturn.deploy.edit import Edit, RemoveSetting, SetSetting, SetVariable, UncommentSetting
+from keyturn.deploy.inventory import VERIFIERS, Inventory, Layout
 from keyturn.deploy.opened import text
+from keyturn.doctor.canaries import canaries
 from keyturn.doctor.catalogue import RULES, examine, not_looked_at, rule_of
 from keyturn.doctor.finding import Finding, Needs, Rule
+from keyturn.doctor.matrix import HOSTILE
+from keyturn.profiles.deployment import follow, start_failures
+from keyturn.profiles.verdict import Outcome
 
 pytestmark = pytest.mark.filterwarnings("ignore::jwt.warnings.InsecureKeyLengthWarning")
 CASES = (*broken_keys.CASES, *broken_wiring.CASES, *broken_running.CASES)
@@ -57,16 +62,46 @@ def examined(case: Case, folder: Path) -> Looked:
     return Looked(made, inventory, found)
 
 
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.label)
+def test_one_broken_thing_is_found_where_it_is(case: Case, look: Look) -> None:
+    made, _, found = look(case)
+    assert {one.id for one in found} - case.also == {case.id}
+    finding = next(one for one in found if one.id == case.id)
+    assert finding.service == case.service
+    if case.at is None:
+        assert not finding.places
+    else:
+        place = finding.places[0]
+        assert case.at in made.text(place.file).splitlines()[place.line - 1]
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.label)
+def test_a_predicted_failure_to_start_has_its_finding(case: Case, look: Look) -> None:
+    if start_failures(look(case).inventory):
+        assert case.id in {one.id for one in look(case).found}
+
+
+def test_every_rule_has_a_broken_thing() -> None:
+    assert {case.id for case in CASES} == {rule.id for rule in RULES}
+
+
+@pytest.mark.parametrize(("era", "asymmetric"), HEALTHY)
+def test_a_healthy_deployment_has_no_finding(
+    era: str, asymmetric: bool | None, tmp_path: Path
+) -> None:
+    made = healthy(tmp_path, era, asymmetric=asymmetric)
+    assert examine(facts_of(made.inventory())) == ()
+
+
 def test_a_deployment_without_legacy_keys_has_no_finding(tmp_path: Path) -> None:
     made = phase_3(healthy(tmp_path))
     assert examine(facts_of(made.inventory())) == ()
 
 
 def test_an_export_of_kubernetes_gets_no_edits_of_compose_files(look: Look) -> None:
-    for case in SAFE:
+    for case in (one for one in SAFE if not one.sees(look(one).made)):
         exported = replace(look(case).inventory, layout=Layout.KUBERNETES)
         findings = examine(facts_of(exported))
-        assert case.id in {one.id for one in findings}
         assert [one.id for one in findings if one.edits or one.safe] == []
 
 
@@ -98,28 +133,43 @@ def test_what_was_not_looked_at_is_said(tmp_path: Path) -> None:
     assert {reason for _, reason in found} == {"not asked"}
 
 
-SAFE = [case for case in CASES if case.id in {
-    "KT001", "KT005", "KT007", "KT010", "KT011", "KT012", "KT033", "KT037", "KT062", "KT064",
-    "KT065", "KT072",
-} and case.note in {"", "padded"}]  # fmt: skip
+MENDING = {rule.id for rule in RULES if rule.mends}
+SAFE = [case for case in CASES if case.id in MENDING]
 
 
 @pytest.mark.parametrize("case", SAFE, ids=lambda case: case.label)
-def test_the_edit_of_a_safe_finding_heals(case: Case, tmp_path: Path) -> None:
-    made, _, found = examined(case, tmp_path)
-    finding = next(one for one in found if one.id == case.id)
-    assert finding.safe
-    assert finding.edits
-    for edit in finding.edits:
+def test_a_safe_edit_heals_and_nobody_loses_access(case: Case, tmp_path: Path) -> None:
+    made, before, found = examined(case, tmp_path)
+    safe = [one for one in found if one.id == case.id and one.safe]
+    clients = canaries(before, NOW, os.urandom, include_service_role=True)
+    for edit in (edit for one in safe for edit in one.edits):
         _apply(made, edit)
-    assert case.id not in {one.id for one in examine(facts_of(made.inventory()))}
+    after = made.inventory(case.ask(made))
+    left = [one for one in examine(facts_of(after)) if one.id == case.id]
+    assert not (safe and left)
+    lost = [
+        (service.value, kind.value)
+        for service in VERIFIERS
+        for kind, client in clients.items()
+        if kind not in HOSTILE
+        and follow(before, client, service, now=NOW).outcome is Outcome.ACCEPTED
+        and follow(after, client, service, now=NOW).outcome is not Outcome.ACCEPTED
+    ]
+    assert lost == []
 
 
 def _apply(made: Deployment, edit: Edit) -> None:
-    if isinstance(edit, SetVariable):
-        made.set(edit.name, text(edit.value) or "")
-    else:
-        made.uncomment_setting(edit.service, edit.name)  # type: ignore[union-attr]
+    match edit:
+        case SetVariable(name=name, value=value):
+            made.set(name, text(value) or "")
+        case SetSetting(service=service, name=name, template=template):
+            made.set_setting(service, name, template)
+        case UncommentSetting(service=service, name=name):
+            made.uncomment_setting(service, name)
+        case RemoveSetting(service=service, name=name):
+            made.unset_setting(service, name)
+        case _:
+            raise AssertionError(edit)
 
 
 def test_a_rule_that_mends_has_a_case_with_a_safe_edit(look: Look) -> None:
