@@ -114,8 +114,8 @@ def test_environment_outranks_env_file_and_places_tell() -> None:
     text_of = "services:\n  a:\n    image: x\n    env_file: 1.env\n    environment: {A: own, E: }\n"
     found = read({"compose.yaml": text_of, "1.env": "A=1\nB=$A\nE=2"}).services["a"].settings
     assert text(found["A"]) == "own"
-    # Within the env file its own earlier line is nearer than the service's environment.
-    assert text(found["B"]) in ("1", "own")
+    # In the env file's interpolations the service's environment outranks the file's own lines.
+    assert text(found["B"]) == "own"
     assert (found["B"].origin, str(found["B"].place)) == (Origin.ENV_FILE, "1.env:2")
     assert found["E"].value is None
 

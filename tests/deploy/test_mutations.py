@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from pathlib import Path
 
 import pytest
@@ -60,14 +61,15 @@ class Fixture:
         everything += [repr(one) for one in (*found.services.values(), *found.files)]
         return " ".join(everything)
 
-    def leaked(self, shown: str) -> list[str]:
-        """Return the windows of secrets that are visible."""
-        return [
-            secret[at : at + WINDOW]
-            for secret in self.secrets
-            for at in range(len(secret) - WINDOW + 1)
-            if secret[at : at + WINDOW] in shown
-        ]
+
+def leaked(secrets: Set[str], shown: str) -> list[str]:
+    """Return the windows of secrets that are visible."""
+    return [
+        secret[at : at + WINDOW]
+        for secret in secrets
+        for at in range(len(secret) - WINDOW + 1)
+        if secret[at : at + WINDOW] in shown
+    ]
 
 
 @pytest.fixture(scope="module")
@@ -111,13 +113,59 @@ def test_accidents_never_show_a_secret(fixtures: list[Fixture], data: st.DataObj
     name = data.draw(st.sampled_from([".env", "docker-compose.yml"]))
     files = dict(fixture.files)
     files[name] = data.draw(st.composite(mutated)(files[name]))
-    assert fixture.leaked(fixture.shown(files)) == []
+    assert leaked(fixture.secrets, fixture.shown(files)) == []
+
+
+EXPORT = """
+apiVersion: v1
+kind: Secret
+metadata: {name: jwt}
+data:
+  secret: %s
+  anon-key: %s
+stringData:
+  jwks: '%s'
+  plain: %s
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: rest}
+spec:
+  template:
+    spec:
+      containers:
+        - name: rest
+          image: postgrest/postgrest:v14.12
+          args: [--x, $(JWKS)]
+          envFrom:
+            - secretRef: {name: jwt}
+          env:
+            - name: JWKS
+              valueFrom: {secretKeyRef: {name: jwt, key: jwks}}
+            - {name: LITERAL, value: %s}
+          volumeMounts: [{name: v, mountPath: /etc/v}]
+      volumes: [{name: v, secret: {secretName: jwt}}]
+"""
+
+
+@settings(max_examples=150, deadline=None)
+@given(data=st.data())
+def test_accidents_in_an_export_never_show_a_secret(
+    fixtures: list[Fixture], data: st.DataObject
+) -> None:
+    fixture = fixtures[0]
+    plain, shared = sorted(fixture.secrets)[:2]
+    encoded = [base64.b64encode(one.encode()).decode() for one in (plain, shared)]
+    jwks = json.dumps({"keys": [shared]})
+    text = EXPORT % (*encoded, jwks, plain, shared)
+    shown = fixture.shown({"export.yaml": data.draw(st.composite(mutated)(text))})
+    assert leaked({*fixture.secrets, *encoded}, shown) == []
 
 
 def test_the_search_itself_finds(fixtures: list[Fixture]) -> None:
     assert all(len(one.secrets) >= 3 for one in fixtures)
-    assert all(one.leaked("x" + sorted(one.secrets)[0]) for one in fixtures)
-    assert [one.leaked(one.shown(one.files)) for one in fixtures] == [[]] * len(fixtures)
+    assert all(leaked(one.secrets, "x" + sorted(one.secrets)[0]) for one in fixtures)
+    assert [leaked(one.secrets, one.shown(one.files)) for one in fixtures] == [[]] * len(fixtures)
     assert [refused(one.files) for one in fixtures] == [None] * len(fixtures)
 
 

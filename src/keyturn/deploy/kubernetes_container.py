@@ -101,7 +101,7 @@ class Containers:
         variable = self._variable(kind, reference.text("name") or "", key, holder)
         optional = reference.text("optional") == "true"
         if holder is not None and variable.value is None and not optional:
-            message = f"{kind} {holder.name} has no key {key}, which {name} asks for"
+            message = f"{kind} {holder.name} has no key {_shown(key)}, which {name} asks for"
             self.notes.append(Note("missing_object", message, reference.place))
         return Setting(name, variable.value, place, None, Origin.KUBERNETES, (variable,))
 
@@ -117,7 +117,7 @@ class Containers:
         return holder
 
     def _variable(self, kind: str, holder_name: str, key: str, holder: Holder | None) -> Variable:
-        name = f"{kind}/{holder_name}/{key}"
+        name = f"{kind}/{holder_name}/{_shown(key)}"
         value = holder.values.get(key) if holder else None
         made = Variable(
             name,
@@ -155,6 +155,11 @@ class Containers:
                 target = home if only else posixpath.join(home, path)
                 content = value.content.decode("utf-8", "surrogateescape")
                 yield Document(value.place.file, target, content, mount.place)
+
+
+def _shown(key: str) -> str:
+    """Return a key as it is, unless it can be a piece of a value that went astray."""
+    return key if speakable(key) else HIDDEN
 
 
 def _paths(source: Tree | None, holder: Holder | None) -> list[tuple[str, str]]:
