@@ -148,11 +148,24 @@ def _asked_with(check: Check, old: Credentials, new: Credentials) -> Iterator[Cr
     if check.name == ACCEPT:
         yield new
         if old_too(check.arguments):
-            yield old
+            yield with_present_apikey(old, new)
         return
     kinds = frozenset(kinds_of(check.arguments))
     yield {kind: one for kind, one in new.items() if kind not in LEGACY}
     yield {kind: one for kind, one in old.items() if kind in LEGACY & kinds}
+
+
+def with_present_apikey(old: Credentials, new: Credentials) -> Credentials:
+    """Return old tokens as clients send them that have moved to the present API key.
+
+    Whether an old API key still opens the gateway is a question of its own.
+    """
+    return {
+        kind: replace(one, apikey=new[kind].apikey)
+        if one.bearer is not None and kind in new
+        else one
+        for kind, one in old.items()
+    }
 
 
 def _credentials(deployment: Deployment, there: Inventory) -> Credentials:

@@ -15,7 +15,7 @@ from keyturn.deploy.inventory import Inventory
 from keyturn.doctor.canaries import POWERFUL, canaries
 from keyturn.doctor.facts import Answer, ProbeFacts, Unknown
 from keyturn.errors import Conflict, Unreachable
-from keyturn.flows.change import LEGACY, Credentials
+from keyturn.flows.change import LEGACY, Credentials, with_present_apikey
 from keyturn.flows.ports.doctor import Limits
 from keyturn.flows.ports.doctor import Probe as Asker
 from keyturn.flows.prove_signing import NotProven
@@ -74,8 +74,9 @@ class LiveProber:
 
     async def _accept(self, probe: Probe) -> None:
         kinds = kinds_of(probe.arguments)
-        old = self._old(kinds) if old_too(probe.arguments) else {}
-        for held in (self._credentials(self._witnesses.now()), old):
+        new = self._credentials(self._witnesses.now())
+        old = with_present_apikey(self._old(kinds), new) if old_too(probe.arguments) else {}
+        for held in (new, old):
             chosen = {kind: held[kind] for kind in kinds if kind in held}
             if chosen:
                 await self._all(probe, chosen, wanted=True)

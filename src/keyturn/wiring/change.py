@@ -24,13 +24,12 @@ from keyturn.deploy.opened import text
 from keyturn.deploy.read import inventory
 from keyturn.deploy.rewrite import Style
 from keyturn.deploy.rewrite_dialect import Dialect
-from keyturn.deploy.rewrite_overlay import Overlay
 from keyturn.errors import UsageError
 from keyturn.flows.change import Deployment
 from keyturn.flows.ports.apply import Ports, Prober, Progress, Services
 from keyturn.flows.prove import LiveProber, NoQuestions, Witnesses
+from keyturn.flows.prove_before import inventory_before
 from keyturn.flows.prove_signing import Signer, prove_signing
-from keyturn.migrate.commands import WriteFile
 from keyturn.migrate.run import Run, runs
 from keyturn.wiring.deployment_folder import deployment_of
 
@@ -98,14 +97,7 @@ class Workshop:
         found = self.runs
         if not found:
             return self.inventory()
-        run, old = found[-1], {}
-        for command in run.plan.commands:
-            stamp = run.before.get(command.id)
-            if isinstance(command, WriteFile) and stamp and command.path not in old:
-                held = self.journal.backup(run.id, command.id, stamp.sha256)
-                if held is not None:
-                    old[command.path] = held
-        return inventory(Overlay(self.source, old), self.ask)
+        return inventory_before(self.source, self.ask, found[-1], self.journal)
 
     async def ports(self, talk: Talk) -> Ports:
         """Return the ports of a run; raises ``Unreachable`` when no container program is here."""
