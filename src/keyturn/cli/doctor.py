@@ -182,9 +182,10 @@ def _diagnose(folder: str, form: str, given: dict[str, Any]) -> int:
     from keyturn.cli import doctor_formats as formats
     from keyturn.wiring import doctor as wiring
 
-    examined = wiring.run_diagnosis(_options(folder, given))
+    options = _options(folder, given)
+    examined = wiring.run_diagnosis(options)
     if given["fix"]:
-        fixes = wiring.run_fix(examined.report)
+        fixes = wiring.run_fix(examined.report, options)
         click.echo(formats.fixes(examined.report, fixes, form))
     else:
         click.echo(formats.report(examined.report, form, folder=folder))

@@ -62,15 +62,16 @@ def run_explanation(
     return asyncio.run(flow.explain(source, ask, token, services, now=now()))
 
 
-def run_fix(report: Report) -> Fixes:
+def run_fix(report: Report, options: DoctorOptions) -> Fixes:
     """Apply the safe changes of ``report`` where this version can, else only list them."""
     from keyturn.flows.doctor_fix import fix
 
-    return asyncio.run(fix(report, applier()))
+    return asyncio.run(fix(report, applier(options)))
 
 
-def applier() -> Applier | None:
-    """Return the path that changes files; None: this version only shows the edits."""
+def applier(options: DoctorOptions) -> Applier | None:
+    """Return the path that changes the files of ``options``; None: the edits are only shown."""
+    del options
     return None
 
 
