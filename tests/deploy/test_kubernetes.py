@@ -216,3 +216,16 @@ def test_no_value_is_shown() -> None:
     shown = repr(found) + json.dumps(found.as_dict())
     for value in ("outranks", "legacy-secret", "anon-key", b64("legacy-secret")):
         assert value not in shown
+
+
+def test_a_value_that_went_astray_into_a_key_is_not_repeated() -> None:
+    piece = "Zm9vYmFyQmF6MTIzNDU2Nzg5MGFi"
+    astray = SECRET.replace("  jwks:", f"  {piece}: x\n  jwks:")
+    found = read({"a.yaml": "---".join((astray, CONFIG, REST))})
+    assert "Secret/supabase-jwt/…" in found.variables
+    assert piece not in repr(found) + json.dumps(found.as_dict())
+    asked = REST.replace(
+        "key: jwks}\n            - name: PGRST", f"key: {piece}}}\n            - name: PGRST"
+    )
+    found = read({"a.yaml": "---".join((SECRET, CONFIG, asked))})
+    assert piece not in repr(found)
