@@ -255,9 +255,10 @@ def literal_keys(inventory: Inventory) -> tuple[str, ...]:
 
 def legacy_gone(inventory: Inventory) -> bool:
     """Whether neither Auth nor PostgREST has the legacy secret as a key any more."""
-    own, rest = auth_keys(inventory), key_set(inventory, Kind.REST)
-    documents = (own and own.document, rest and rest.document)
-    return all(one is not None and one.asymmetric and not one.symmetric for one in documents)
+    held = (auth_keys(inventory), key_set(inventory, Kind.REST))
+    return all(
+        one is not None and one.document.asymmetric and not one.document.symmetric for one in held
+    )
 
 
 def document(service: Service | None, *endings: str) -> Document | None:
