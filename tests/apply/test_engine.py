@@ -310,6 +310,19 @@ def test_undo_takes_one_step_and_then_the_one_before_it() -> None:
         asyncio.run(undo(world.ports()))
 
 
+def test_what_was_taken_back_is_not_created_once_more() -> None:
+    case, world = two_steps(), two_steps().world()
+    asyncio.run(apply_plan(world.ports(), case.plan(), wait=True))
+    world.failing = {"auth"}
+    with pytest.raises(KeyturnError, match="auth is unhealthy"):
+        asyncio.run(rollback(world.ports()))
+    world.failing, world.told = set(), []
+    asyncio.run(resume(world.ports()))
+    again = [p.command.service for p in world.told if isinstance(p.command, RecreateService)]
+    assert again == ["auth", "auth"]  # restoring, restored; "rest" was back already
+    assert_as_before(case, world)
+
+
 def test_when_taking_back_fails_too_it_can_be_resumed() -> None:
     case, world = two_steps(), two_steps().world()
     world.failing = {"auth"}

@@ -252,3 +252,30 @@ def test_what_old_readers_would_misread_is_refused(tmp_path: Path, value: str) -
 def test_the_others_python_dotenv_reads(value: str) -> None:
     if read_by_python_dotenv(value):
         assert dotenv_values(stream=StringIO(f"K={quoted(value)}\n"))["K"] == value
+
+
+def test_a_service_with_the_env_file_follows_it(tmp_path: Path) -> None:
+    made = healthy(tmp_path).add_service("mine", "image: mine\nenv_file: .env")
+    result = done(made, [SetVariable("SITE_URL", Secret("https://b.example.com"))])
+    assert set(result.affected) == {"auth", "mine"}
+    assert value(made, result, "mine", "SITE_URL") == "https://b.example.com"
+
+
+UNMEANT: dict[str, tuple[Edit | None, str]] = {
+    "another file's settings": (None, "GOTRUE_JWT_EXP"),
+    "a profile": (SetVariable("COMPOSE_PROFILES", Secret("x")), "list of services"),
+    "an env_file that still gives it": (
+        RemoveSetting("storage", "JWT_JWKS"),
+        "JWT_JWKS of storage",
+    ),
+}
+
+
+@pytest.mark.parametrize("what", UNMEANT)
+def test_what_nobody_asked_for_is_refused(tmp_path: Path, what: str) -> None:
+    made = healthy(tmp_path).add_service("mine", "image: mine\nprofiles: [x]")
+    made.replace("docker-compose.yml", "  storage:\n", "  storage:\n    env_file: .env\n")
+    edit, says = UNMEANT[what]
+    other = made.text().replace("GOTRUE_JWT_EXP", "GOTRUE_JWT_EXPIRES")
+    with pytest.raises(CannotRewrite, match=f"{says}.* would not be what was meant"):
+        done(made, [edit or ReplaceFile("docker-compose.yml", Secret(other))])

@@ -15,6 +15,7 @@ from keyturn.adapters.processes import dies_with_parent
 from keyturn.deploy.rewrite_dialect import Dialect
 from keyturn.deploy.source import Ask
 from keyturn.errors import Unreachable
+from keyturn.migrate.commands import Way
 
 _LONG: Final = re.compile(r"[A-Za-z0-9+_=-]{20,}|eyJ\S+")
 _COMMAND_LIMIT: Final = 600.0
@@ -70,6 +71,18 @@ class Shell:
         lines = errors.decode("utf-8", "replace").strip().splitlines()
         complaint = _LONG.sub("…", lines[-1].strip()) if lines else ""
         return Finished(process.returncode or 0, output.decode("utf-8", "replace"), complaint)
+
+
+def creating(service: str) -> tuple[str, ...]:
+    """Return the arguments that create one service's container anew, and no other one."""
+    return ("up", "-d", "--no-deps", "--force-recreate", service)
+
+
+def telling(service: str, way: Way, argument: Sequence[str]) -> tuple[str, ...]:
+    """Return the arguments that send a running service a signal, or run a command in it."""
+    if way is Way.SIGNAL:
+        return ("kill", "-s", argument[0], service)
+    return ("exec", "-T", service, *argument)
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from keyturn.adapters.compose_health import (
     from_inspect,
     from_podman,
 )
-from keyturn.adapters.compose_program import Finished, Program, Shell
+from keyturn.adapters.compose_program import Finished, Program, Shell, creating, telling
 from keyturn.deploy.rewrite_dialect import Dialect
 from keyturn.deploy.source import Ask
 from keyturn.flows.ports.apply import ServiceFailed
@@ -61,15 +61,12 @@ class ComposeRunner:
         Raises :class:`ServiceFailed` when it does not start, restarts again and again, becomes
         unhealthy, or is not healthy in time.
         """
-        await self._do(service, "up", "-d", "--no-deps", "--force-recreate", service)
+        await self._do(service, *creating(service))
         await self._until_up(service)
 
     async def reload(self, service: str, way: Way, argument: Sequence[str]) -> None:
         """Send the signal, or run the command in the container."""
-        if way is Way.SIGNAL:
-            await self._do(service, "kill", "-s", argument[0], service)
-        else:
-            await self._do(service, "exec", "-T", service, *argument)
+        await self._do(service, *telling(service, way, argument))
 
     async def _do(self, service: str, *arguments: str) -> Finished:
         argv = self._program.command(self._ask, *arguments)

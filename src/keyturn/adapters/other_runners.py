@@ -9,7 +9,7 @@ import shlex
 import string
 from collections.abc import Awaitable, Callable, Sequence
 
-from keyturn.adapters.compose_program import Program, Shell
+from keyturn.adapters.compose_program import Program, Shell, creating, telling
 from keyturn.deploy.rewrite_dialect import Dialect
 from keyturn.deploy.source import Ask
 from keyturn.errors import UsageError
@@ -40,14 +40,11 @@ class PrintRunner:
 
     async def recreate(self, service: str) -> None:
         """Show the command; raises :class:`ServiceFailed` when the person says no."""
-        await self._show(service, "up", "-d", "--no-deps", "--force-recreate", service)
+        await self._show(service, *creating(service))
 
     async def reload(self, service: str, way: Way, argument: Sequence[str]) -> None:
         """Show the command."""
-        if way is Way.SIGNAL:
-            await self._show(service, "kill", "-s", argument[0], service)
-        else:
-            await self._show(service, "exec", "-T", service, *argument)
+        await self._show(service, *telling(service, way, argument))
 
     async def _show(self, service: str, *arguments: str) -> None:
         self._tell(f"  {shlex.join(self._program.command(self._ask, *arguments))}")

@@ -17,7 +17,7 @@ from keyturn.deploy.edit import (
 from keyturn.deploy.inventory import Inventory, Service
 from keyturn.deploy.place import Place
 from keyturn.deploy.rewrite_errors import CannotRewrite
-from keyturn.deploy.setting import Setting
+from keyturn.deploy.setting import Origin, Setting
 
 
 def affected(before: Inventory, after: Inventory) -> tuple[str, ...]:
@@ -46,21 +46,29 @@ def only_intended(before: Inventory, after: Inventory, edits: Sequence[Edit]) ->
     paths = {e.path for e in edits if isinstance(e, ReplaceFile)}
     for name, service in after.services.items():
         for what, old, new in _changes(before.services[name], service):
-            named = {v.name for one in (old, new) if one is not None for v in one.variables}
-            if what in paths or (name, what) in settings or named & variables:
+            if what in paths or (name, what) in settings:
+                continue
+            if any(_depends(one, variables) for one in (old, new) if one is not None):
                 continue
             place = (new or old or service).place
             raise _refusal(place, f"{what} of {name}")
     _took_effect(after, edits)
 
 
+def _depends(setting: Setting, variables: set[str]) -> bool:
+    """Whether its text names one of the variables, or it is one, by ``env_file:``."""
+    by_file = setting.origin is Origin.ENV_FILE and setting.name in variables
+    return by_file or any(one.name in variables for one in setting.variables)
+
+
 def _took_effect(after: Inventory, edits: Sequence[Edit]) -> None:
-    """Refuse when a setting that was to be given does not reach its container."""
+    """Refuse when a setting does not reach its container, or still does when it was taken."""
     for edit in edits:
-        if not isinstance(edit, SetSetting | UncommentSetting):
+        if not isinstance(edit, SetSetting | UncommentSetting | RemoveSetting):
             continue
         service = after.services.get(edit.service)
-        if service is None or edit.name not in service.settings:
+        there = service is not None and edit.name in service.settings
+        if there is isinstance(edit, RemoveSetting):
             raise _refusal(Place(after.files[0].path, 1), f"{edit.name} of {edit.service}")
 
 
