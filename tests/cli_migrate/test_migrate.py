@@ -1,0 +1,177 @@
+"""``keyturn migrate``: what is shown, what is asked, what is written, and how it is taken back."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+
+from tests.cli_migrate.conftest import QUIET, RunWith
+from tests.support.deployments import Deployment
+
+from keyturn.jose.keys import generate, private_pem
+from keyturn.secret_access import reveal
+
+
+def state(folder: Path) -> dict[str, tuple[str, int]]:
+    """Bytes and modes of every file but the journal's."""
+    return {
+        str(path.relative_to(folder)): (
+            hashlib.sha256(path.read_bytes()).hexdigest(),
+            path.stat().st_mode,
+        )
+        for path in folder.rglob("*")
+        if path.is_file() and ".keyturn" not in path.parts
+    }
+
+
+def test_a_dry_run_shows_the_plan_and_touches_nothing(run: RunWith, legacy: Deployment) -> None:
+    before = state(legacy.folder)
+    shown = run("migrate", str(legacy.folder), "--dry-run")
+    assert shown.code == 0, shown.err
+    for words in (
+        "1. Every verifier learns the new public keys",
+        "2. Auth publishes the new keys and goes on signing HS256",
+        "users notice: Realtime sockets reconnect once.",
+        "prove: every service refuses forged",
+        "+++ docker-compose.override.yml",
+    ):
+        assert words in shown.out
+    assert state(legacy.folder) == before
+    assert not (legacy.folder / ".keyturn").exists()
+    for secret in (legacy.keys.jwt_secret, legacy.keys.service_role, legacy.keys.anon):
+        assert secret not in shown.out + shown.err
+
+
+def test_nobody_is_taken_for_a_yes(run: RunWith, legacy: Deployment) -> None:
+    before = state(legacy.folder)
+    refused = run("migrate", str(legacy.folder), "--runner", "true {service}", "--no-probe")
+    assert refused.code == 2
+    assert "--yes" in refused.err
+    assert state(legacy.folder) == before
+
+
+def test_a_phase_is_carried_out_waits_and_is_taken_back(run: RunWith, legacy: Deployment) -> None:
+    folder, before = str(legacy.folder), state(legacy.folder)
+    done = run("migrate", folder, *QUIET)
+    assert done.code == 0, done.err
+    assert "done: Phase 1" in done.out
+    assert "0 proofs held" in done.out, "nobody was asked, so nothing was proven"
+    waits = run("migrate", folder, *QUIET)
+    assert waits.code == 75
+    standing = run("migrate", "status", folder, "--json").json["change"]
+    assert standing["status"] == "running"
+    assert standing["waits_until"] > 0
+    again = run("migrate", folder, *QUIET)
+    assert again.code == 75
+    assert "going on with: Phase 2" in again.err
+    assert run("migrate", "rollback", folder, *QUIET).code == 0
+    assert run("migrate", "rollback", folder, *QUIET).code == 0
+    assert state(legacy.folder) == before
+    assert run("migrate", "rollback", folder, *QUIET).code == 3
+
+
+def test_one_step_can_be_undone(run: RunWith, legacy: Deployment) -> None:
+    folder = str(legacy.folder)
+    run("migrate", folder, *QUIET)
+    assert legacy.get("SUPABASE_SECRET_KEY")
+    assert run("migrate", "undo", folder, *QUIET).code == 0
+    assert not legacy.get("SUPABASE_SECRET_KEY")
+    assert legacy.get("JWT_KEYS"), "the step before is still in force"
+
+
+def test_json_is_one_object_and_progress_goes_to_stderr(run: RunWith, legacy: Deployment) -> None:
+    plan = run("migrate", str(legacy.folder), "--dry-run", "--json").json
+    assert plan["verb"] == "phase 1"
+    assert plan["schema_version"] == 1
+    done = run("migrate", str(legacy.folder), *QUIET, "--json")
+    assert done.json["status"] == "finished"
+    moments = [json.loads(line) for line in done.err.splitlines() if line.startswith("{")]
+    assert {one["moment"] for one in moments} == {"done"} | {one["moment"] for one in moments}
+
+
+def test_a_plan_is_written_and_applied_later(
+    run: RunWith, legacy: Deployment, tmp_path: Path
+) -> None:
+    folder, plan = str(legacy.folder), tmp_path / "plan.json"
+    before = state(legacy.folder)
+    written = run("migrate", folder, "--out", str(plan), "--no-probe")
+    assert written.code == 0, written.err
+    assert state(legacy.folder) == before
+    for secret in (legacy.keys.jwt_secret, legacy.keys.anon):
+        assert secret not in plan.read_text()
+    applied = run("migrate", "apply", str(plan), folder, *QUIET)
+    assert applied.code == 0, applied.err
+    assert legacy.get("JWT_KEYS")
+
+
+def test_a_plan_with_proofs_is_not_carried_out_without_them(
+    run: RunWith, legacy: Deployment, tmp_path: Path
+) -> None:
+    folder, plan = str(legacy.folder), tmp_path / "plan.json"
+    run("migrate", folder, "--out", str(plan))
+    stopped = run("migrate", "apply", str(plan), folder, *QUIET)
+    assert stopped.code == 3
+    assert "rollback" in stopped.err
+
+
+def test_a_plan_is_refused_when_somebody_edited_a_file(
+    run: RunWith, legacy: Deployment, tmp_path: Path
+) -> None:
+    folder, plan = str(legacy.folder), tmp_path / "plan.json"
+    run("migrate", folder, "--out", str(plan), "--no-probe")
+    legacy.write(".env", legacy.text(".env") + "\nEXTRA=1\n")
+    before = state(legacy.folder)
+    refused = run("migrate", "apply", str(plan), folder, *QUIET)
+    assert refused.code == 3
+    assert ".env" in refused.err
+    assert state(legacy.folder) == before
+
+
+def test_changed_files_are_written_elsewhere_for_a_pull_request(
+    run: RunWith, legacy: Deployment, tmp_path: Path
+) -> None:
+    before = state(legacy.folder)
+    made = run("migrate", str(legacy.folder), "--output", str(tmp_path / "pr"))
+    assert made.code == 0, made.err
+    assert state(legacy.folder) == before
+    assert not (legacy.folder / ".keyturn").exists()
+    assert "JWT_JWKS={" in (tmp_path / "pr" / ".env").read_text()
+    assert (tmp_path / "pr" / ".env").stat().st_mode & 0o077 == 0
+
+
+def test_a_key_of_ones_own_is_taken(run: RunWith, legacy: Deployment, tmp_path: Path) -> None:
+    key = tmp_path / "mine.pem"
+    key.write_bytes(reveal(private_pem(generate("ES256", kid=None))))
+    key.chmod(0o600)
+    assert run("migrate", str(legacy.folder), *QUIET, "--key-file", str(key)).code == 0
+    converted = run("convert", "--from", str(key), "--kid", "x", "--to", "public-jwk")
+    mine = json.loads(converted.out)["x"]
+    assert mine in (legacy.get("JWT_KEYS") or "")
+
+
+def test_an_old_stack_is_refused_with_every_reason(run: RunWith, tmp_path: Path) -> None:
+    from tests.support.deployments import healthy
+
+    old = healthy(tmp_path, "2023-kong")
+    refused = run("migrate", str(old.folder), "--dry-run")
+    assert refused.code == 5
+    assert "auth is 2.40.1" in refused.err
+    assert "realtime is" in refused.err
+
+
+def test_a_missing_gateway_address_is_asked_for(run: RunWith, legacy: Deployment) -> None:
+    for name in ("SUPABASE_PUBLIC_URL", "API_EXTERNAL_URL"):
+        if legacy.get(name) is not None:
+            legacy.unset(name)
+    refused = run("migrate", str(legacy.folder), "--runner", "true {service}", "--yes")
+    assert refused.code == 2
+    assert "--url" in refused.err
+
+
+def test_an_algorithm_that_supabase_does_not_sign_is_refused(
+    run: RunWith, legacy: Deployment
+) -> None:
+    refused = run("migrate", str(legacy.folder), "--alg", "HS256")
+    assert refused.code == 2
+    assert "ES256, RS256 or EdDSA" in refused.err

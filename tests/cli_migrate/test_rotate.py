@@ -1,0 +1,55 @@
+"""``keyturn rotate`` and ``deliver``."""
+
+from __future__ import annotations
+
+from tests.cli_migrate.conftest import QUIET, RunWith
+from tests.support.deployments import Deployment
+
+
+def test_the_first_rotation_waits_because_nobody_saw_the_standby_published(
+    run: RunWith, asymmetric: Deployment
+) -> None:
+    waits = run("rotate", str(asymmetric.folder), *QUIET)
+    assert waits.code == 75
+    assert "20 min" in waits.err
+    assert asymmetric.keys.ec.kid in (asymmetric.get("JWT_KEYS") or "")
+
+
+def test_an_emergency_wants_the_name_typed_and_says_what_it_breaks(
+    run: RunWith, asymmetric: Deployment
+) -> None:
+    folder, kid = str(asymmetric.folder), asymmetric.keys.ec.kid
+    refused = run("rotate", folder, "--revoke", kid, *QUIET)
+    assert refused.code == 2
+    assert f"--confirm {kid}" in refused.err
+    shown = run("rotate", folder, "--revoke", kid, "--dry-run")
+    assert "refused at once" in shown.out
+    done = run("rotate", folder, "--revoke", kid, "--confirm", kid, *QUIET)
+    assert done.code == 0, done.err
+    assert kid not in (asymmetric.get("JWT_JWKS") or "")
+    assert kid not in (asymmetric.get("JWT_KEYS") or "")
+
+
+def test_another_standby_is_published(run: RunWith, asymmetric: Deployment) -> None:
+    done = run("rotate", str(asymmetric.folder), "--publish", *QUIET)
+    assert done.code == 0, done.err
+    assert (asymmetric.get("JWT_JWKS") or "").count('"kty":"EC"') == 3
+
+
+def test_hs256_is_sent_to_migrate(run: RunWith, legacy: Deployment) -> None:
+    refused = run("rotate", str(legacy.folder), *QUIET)
+    assert refused.code == 5
+    assert "keyturn migrate" in refused.err
+
+
+def test_deliver_says_the_way_of_each_service_and_why(run: RunWith, asymmetric: Deployment) -> None:
+    shown = run("deliver", str(asymmetric.folder), "--explain")
+    assert shown.code == 0
+    assert "must be recreated" in shown.out
+    assert "single-tenant mode" in shown.out
+    rows = run("deliver", str(asymmetric.folder), "--json").json["deliveries"]
+    assert {one["service"] for one in rows} >= {"auth", "rest", "realtime", "storage", "functions"}
+
+
+def test_confirm_belongs_to_revoke(run: RunWith, asymmetric: Deployment) -> None:
+    assert run("rotate", str(asymmetric.folder), "--confirm", "x").code == 2
