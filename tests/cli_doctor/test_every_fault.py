@@ -15,6 +15,7 @@ from tests.support.deployments import NOW, Deployment, healthy
 from keyturn.cli import doctor_formats
 from keyturn.doctor.canaries import canaries
 from keyturn.doctor.catalogue import examine
+from keyturn.doctor.masking import MASK
 from keyturn.doctor.matrix import matrix
 from keyturn.doctor.readiness import readiness
 from keyturn.doctor.report import Report, gaps
@@ -53,3 +54,4 @@ def test_a_report_of_every_fault(case: Case, tmp_path: Path) -> None:
     assert [one["ruleId"] for one in results] == [one.id for one in found.findings]
     for text in printed.values():
         assert leaked(made, text) == []
+        assert MASK not in text, "rules and profiles keep values out by themselves"

@@ -46,6 +46,5 @@ def _others(found: Readiness) -> Iterator[str]:
     blocking = set(map(id, found.blockers))
     others = [one for one in found.dependants if id(one) not in blocking]
     if others:
-        count = plural(len(others), "thing")
-        text = f"{count} besides depend on the legacy secret or keys; --json lists them"
-        yield labelled("later", text)
+        count = plural(len(others), "other thing depends", "other things depend")
+        yield labelled("later", f"{count} on the legacy secret or keys; --json lists them")
