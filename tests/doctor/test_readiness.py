@@ -46,6 +46,8 @@ def test_legacy_only(era: str, tmp_path: Path) -> None:
     found = looked_at(healthy(tmp_path, era, asymmetric=False))
     assert (found.phase, found.next, found.split) == ("0", "1", ())
     assert "no key pair yet" in whats(found.blockers)
+    too_old = "Older than Supabase's first release with ES256" in whats(found.blockers)
+    assert too_old == (era in ("2023-kong", "2025-kong"))
 
 
 def test_a_verifier_that_only_waits_for_the_keys_is_not_in_the_way(tmp_path: Path) -> None:
@@ -109,6 +111,13 @@ def test_split_brain_when_only_postgrest_forgot_the_secret(tmp_path: Path) -> No
     found = looked_at(made)
     assert (found.phase, found.next) == ("between", "3")
     assert found.split[1] == "rest refuse it."
+
+
+def test_a_broken_key_set_is_said_to_be_broken(tmp_path: Path) -> None:
+    made = healthy(tmp_path)
+    found = looked_at(made.set("JWT_JWKS", made.keys.jwt_jwks + "}"))
+    assert "storage cannot read its JWT_JWKS" in whats(found.blockers)
+    assert {one.place.file for one in found.blockers if one.place} == {".env"}
 
 
 def test_an_old_main_script_counts_when_it_verifies(tmp_path: Path) -> None:

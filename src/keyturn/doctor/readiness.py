@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from keyturn.deploy.inventory import VERIFIERS, Inventory, Kind, Service
+from keyturn.deploy.inventory import VERIFIERS, Inventory, Kind, Service, Version
 from keyturn.deploy.opened import text
 from keyturn.deploy.place import Place
 from keyturn.doctor.credentials import Shape, read_keys
@@ -203,7 +203,33 @@ def _blockers(facts: Facts, following: str | None, depending: tuple[Item, ...]) 
 _OTHER_VERIFIERS: Final = 17
 
 
+FIRST_WITH_ES256: Final[Mapping[Kind, Version]] = {
+    Kind.AUTH: (2, 186),
+    Kind.REALTIME: (2, 78),
+    Kind.STORAGE: (1, 44),
+}
+"""The images of compose just before March 2026, when Supabase brought ES256 to self-hosting."""
+
+
+def _too_old(inventory: Inventory) -> Iterator[Item]:
+    old = [
+        service
+        for kind, first in FIRST_WITH_ES256.items()
+        if (service := inventory.of_kind(kind)) and service.version and service.version < first
+    ]
+    if old:
+        names = listed(f"{one.name} {'.'.join(map(str, one.version or ()))}" for one in old)
+        yield Item(
+            f"Older than Supabase's first release with ES256: {names}",
+            "Whether such an image reads a JWKS is not known; the later ones do.",
+            "the images and files of a release since March 2026",
+            place=old[0].place,
+            service=old[0].name,
+        )
+
+
 def _before_dual(inventory: Inventory) -> Iterator[Item]:
+    yield from _too_old(inventory)
     jwks = inventory.variable("JWT_JWKS")
     if not read_keys(text(jwks)).asymmetric:
         yield Item(
@@ -229,6 +255,9 @@ def _waits(inventory: Inventory, kind: Kind, service: Service) -> bool:
     return wired and not filled and (script is None or "SUPABASE_JWKS" in (script.text or ""))
 
 
+_UNREADABLE: Final = (Shape.MALFORMED, Shape.ARRAY, Shape.OBJECT)
+
+
 def _ignorant(inventory: Inventory, kind: Kind, service: Service) -> Item:
     name = KEY_SETS[kind]
     script = main_script(inventory) if kind is Kind.FUNCTIONS else None
@@ -238,6 +267,15 @@ def _ignorant(inventory: Inventory, kind: Kind, service: Service) -> Item:
             "Edge Functions would answer 401 to every ES256 token.",
             "the main script of the current release, and SUPABASE_JWKS: ${JWT_JWKS}",
             place=script.place,
+            service=service.name,
+        )
+    setting = service.get(name)
+    if setting is not None and read_keys(text(setting)).shape in _UNREADABLE:
+        return Item(
+            f"{service.name} cannot read its {name}",
+            "It would refuse every ES256 token, or does not start.",
+            'one line of JSON, {"keys":[…]}; the findings name the fault',
+            place=place_of(setting),
             service=service.name,
         )
     return Item(
@@ -251,7 +289,7 @@ def _ignorant(inventory: Inventory, kind: Kind, service: Service) -> Item:
 
 def _place(service: Service, name: str) -> Place:
     off, setting = service.commented.get(name), service.get(name)
-    return off.place if off else place_of(setting) if setting is not None else service.place
+    return off.place if off else setting.place if setting is not None else service.place
 
 
 def _before_switch(inventory: Inventory) -> Iterator[Item]:
@@ -263,7 +301,7 @@ def _before_switch(inventory: Inventory) -> Iterator[Item]:
             f"Auth still signs HS256: {AUTH_KEYS} of {auth.name} {what}",
             'Auth signs with the key whose key_ops holds "sign".',
             f"{AUTH_KEYS}: ${{JWT_KEYS:-[]}} with the key pair as the one that signs",
-            place=_place(auth, AUTH_KEYS),
+            place=place_of(held.setting) if held is not None else _place(auth, AUTH_KEYS),
             service=auth.name,
         )
     routes = "\n".join(one.text or "" for one in gateway_documents(inventory))

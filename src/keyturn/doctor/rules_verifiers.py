@@ -44,7 +44,7 @@ def _not_wired(facts: Facts) -> Iterator[Seen]:
         if service is None or _is_told_elsewhere(inventory, kind) or _has_keys(held):
             continue
         off, setting = service.commented.get(name), service.get(name)
-        places = ((off.place,) if off else ()) + places_of(setting)
+        places = ((off.place,) if off else ()) + ((setting.place,) if setting else ())
         yield Seen(
             f"{service.name} has no key pair in {name}{' (commented out)' if off else ''}, "
             "and ES256 tokens are in use.",
