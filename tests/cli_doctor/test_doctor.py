@@ -239,10 +239,12 @@ def test_a_password_in_the_database_url_is_refused_and_not_repeated(
 def test_a_token_on_the_command_line_is_refused_and_not_repeated(
     doctor: RunWith, sound: Deployment
 ) -> None:
-    token = sound.keys.anon
-    seen = doctor(str(sound.folder), "--token-file", token)
-    assert seen.code == 2
-    assert token not in seen.out + seen.err
+    for token in (sound.keys.anon, sound.keys.secret):
+        for arguments in ((str(sound.folder), "--token-file", token), (token,)):
+            seen = doctor(*arguments)
+            assert seen.code == 2
+            assert token not in seen.out + seen.err
+            assert "--token-file -" in seen.err
 
 
 def test_nothing_to_probe_ends_with_4_and_the_report(doctor: RunWith, sound: Deployment) -> None:

@@ -28,6 +28,7 @@ FORMATS: Final = ("text", "json", "sarif", "markdown")
 SERVICES: Final = ("auth", "rest", "realtime", "storage", "functions")
 SEVERITIES: Final = ("critical", "error", "warning", "notice")
 _STDIN: Final = "-"
+_CREDENTIALS: Final = ("eyJ", "sb_")
 
 
 @click.command("doctor", short_help="Find out why a request gets 401, and what to do.")
@@ -104,6 +105,7 @@ def command(folder: str, form: str, as_json: bool, **given: Any) -> None:
 
 
 def _answer(folder: str, form: str, given: dict[str, Any]) -> int:
+    _no_credential(folder, given["token_file"])
     _one_question(given)
     if given["error"] is not None:
         return _look_up(folder, form, given)
@@ -121,6 +123,15 @@ def _code_of(error: KeyturnError) -> int:
 
     unusable = isinstance(error, Unreadable | NotACredential)
     return EXIT_USAGE if unusable else exit_code(error)
+
+
+def _no_credential(*words: str | None) -> None:
+    """Refuse a token or key where a name belongs, without repeating it."""
+    if any(word and word.startswith(_CREDENTIALS) for word in words):
+        raise UsageError(
+            "The token is on the command line, where others can read it.",
+            hint="Put it into a file, or pipe it in and give --token-file -.",
+        )
 
 
 def _one_question(given: dict[str, Any]) -> None:
@@ -208,11 +219,6 @@ def _follow(folder: str, form: str, given: dict[str, Any]) -> int:
     from keyturn.deploy.inventory import VERIFIERS, Kind
     from keyturn.wiring.doctor import run_explanation
 
-    if given["token_file"].count(".") > 1 and len(given["token_file"]) > 100:
-        raise UsageError(
-            "The token is on the command line, where others can read it.",
-            hint="Put it into a file, or pipe it in and give --token-file -.",
-        )
     if given["token_file"] == _STDIN and sys.stdin.isatty():
         say("paste the token, then press Enter and Ctrl-D")
     text = read_text(given["token_file"]).strip()
