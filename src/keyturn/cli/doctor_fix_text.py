@@ -6,8 +6,9 @@ from collections.abc import Iterable, Iterator
 from itertools import groupby
 from typing import TYPE_CHECKING
 
-from keyturn.cli.doctor_layout import heading, paragraph, plural, printable
+from keyturn.cli.doctor_layout import heading, paragraph, plural
 from keyturn.cli.output import paint
+from keyturn.cli.token_view import printable
 from keyturn.doctor.lines import Change
 
 if TYPE_CHECKING:

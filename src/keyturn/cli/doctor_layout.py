@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from keyturn.cli.output import paint
+from keyturn.cli.token_view import printable
 
 NARROWEST: Final = 60
 WIDEST: Final = 100
@@ -24,18 +25,10 @@ def width() -> int:
     return max(NARROWEST, min(shutil.get_terminal_size((USUAL, 24)).columns, WIDEST))
 
 
-def printable(text: str) -> str:
-    """Return ``text`` with everything that could steer a terminal written as an escape."""
-    return "".join(
-        letter if letter.isprintable() or letter == "\n" else f"\\u{ord(letter):04x}"
-        for letter in text
-    )
-
-
 def paragraph(text: str, indent: int = 0, *, hang: int = 0, columns: int | None = None) -> str:
     """Return ``text`` wrapped; lines after the first stand ``hang`` further to the right."""
     return textwrap.fill(
-        " ".join(printable(text).split()),
+        printable(" ".join(text.split())),
         width=columns or width(),
         initial_indent=" " * indent,
         subsequent_indent=" " * (indent + hang),

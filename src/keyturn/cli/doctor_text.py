@@ -6,11 +6,12 @@ from collections.abc import Iterator, Sequence
 from itertools import groupby
 from typing import Final
 
-from keyturn.cli.doctor_layout import heading, items, labelled, paragraph, plural, printable, width
+from keyturn.cli.doctor_layout import heading, items, labelled, paragraph, plural, width
 from keyturn.cli.doctor_matrix_text import matrix_text
 from keyturn.cli.doctor_readiness_text import readiness_text
 from keyturn.cli.doctor_running_text import running_text
 from keyturn.cli.output import paint
+from keyturn.cli.token_view import printable
 from keyturn.doctor.finding import Finding, Severity
 from keyturn.doctor.lines import line_at
 from keyturn.doctor.report import Report, versions

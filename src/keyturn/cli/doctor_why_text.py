@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Final
 
-from keyturn.cli.doctor_layout import heading, labelled, paragraph, printable
+from keyturn.cli.doctor_layout import heading, labelled, paragraph
 from keyturn.cli.output import paint
+from keyturn.cli.token_view import printable
 from keyturn.doctor.finding import Rule
 from keyturn.doctor.matrix_reasons import answer
 from keyturn.doctor.symptom import Symptom
