@@ -20,6 +20,7 @@ from keyturn.doctor.facts import Unknown
 from keyturn.doctor.finding import Facts
 from keyturn.doctor.readiness import readiness
 from keyturn.migrate.commands import RecreateService, WriteFile
+from keyturn.migrate.deployment_keys import read_keys
 from keyturn.migrate.fresh import Fresh, fresh
 from keyturn.migrate.plan import Check, Prepared, Step, build_plan
 from keyturn.migrate.proof import old_too, refuted
@@ -51,6 +52,12 @@ class Walk:
     def credentials(self, there: Inventory | None = None) -> Credentials:
         """One of each kind that the deployment's present keys can make."""
         return canaries(there or self.inventory, NOW, os.urandom, include_service_role=True)
+
+    def kid_in_use(self) -> str:
+        """The name of the key that signs."""
+        key = read_keys(self.inventory).in_use
+        assert key is not None
+        return key.kid or ""
 
     def go(self, steps: Sequence[Step], also: Credentials | None = None) -> Prepared:
         """Take the steps, ask every check with new credentials, and with those ``also`` given."""
