@@ -186,12 +186,14 @@ def auth_document(keys: DeploymentKeys) -> Secret:
 def verifier_document(keys: DeploymentKeys, *extra: object, **members: object) -> Secret:
     """Return the JWKS for the verifiers: public keys, and the ``oct`` key while it is trusted.
 
-    ``extra`` keys are added at the end, ``members`` beside ``keys``.
+    ``extra`` keys stand before the ``oct`` key: Storage takes the first ``oct`` key that has the
+    token's kid *or none at all* (storage 1.74.0, findJWKFromHeader), so that a key of its own
+    behind the shared secret would never be found. ``members`` are added beside ``keys``.
     """
-    rows: list[object] = [key.public_jwk() for key in keys.verifying]
+    rows: list[object] = [*(key.public_jwk() for key in keys.verifying), *extra]
     if keys.legacy is not None:
         rows.append(_shared(keys.legacy, signs=None))
-    return _document({"keys": [*rows, *extra], **members})
+    return _document({"keys": rows, **members})
 
 
 def _private(key: SigningKey, *, signs: bool) -> object:
