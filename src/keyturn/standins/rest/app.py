@@ -22,7 +22,7 @@ from keyturn.standins.rest.errors import (
 )
 from keyturn.standins.rest.exchange import READS, Request, Response, error_response
 from keyturn.standins.rest.functions import answer_function
-from keyturn.standins.rest.gatekeeper import Caller, Gatekeeper
+from keyturn.standins.rest.gatekeeper import Admits, Caller
 from keyturn.standins.rest.openapi import answer_root
 from keyturn.standins.rest.preferences import NONE, parse_preferences
 from keyturn.standins.rest.relations import answer_relation
@@ -44,7 +44,7 @@ class RestApp:
     """An ASGI application; lifespan events are accepted and mean nothing to it."""
 
     def __init__(
-        self, database: RestDatabase, gatekeeper: Gatekeeper, settings: ServiceSettings
+        self, database: RestDatabase, gatekeeper: Admits, settings: ServiceSettings
     ) -> None:
         """``database`` is started and stopped by whoever made it."""
         self._service = Service(database, settings)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Protocol
 
 import msgspec
 
@@ -43,6 +43,14 @@ class Caller:
     def authenticated(self) -> bool:
         """Whether the role is another than the anonymous one."""
         return self.admitted.authenticated
+
+
+class Admits(Protocol):
+    """Decides who may reach the database."""
+
+    def admit(self, authorization: str | None) -> Caller:
+        """Return who asks; raises :class:`keyturn.profiles.postgrest.TokenRefused`."""
+        ...
 
 
 class Gatekeeper:

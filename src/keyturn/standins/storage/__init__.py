@@ -1,0 +1,1 @@
+"""Storage at its auth boundary: objects in memory, signed URLs, uploads and the S3 protocol."""
