@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from tests.cli_doctor.faults import broken
-from tests.support.command import RunWith
+from tests.support.command import RunWith, runner
 from tests.support.deployments import NOW, Deployment, healthy
 
 EC_CLAIMS = {
@@ -116,6 +116,31 @@ def test_fix_shows_the_edit_and_changes_nothing(doctor: RunWith, dark: Deploymen
     assert "Nothing was changed" in seen.out
     assert before == {p: p.read_bytes() for p in dark.folder.rglob("*") if p.is_file()}
     assert doctor(str(dark.folder), "--fix", "--json").json["fixes"]["applied"] is False
+
+
+def test_fix_makes_the_safe_changes_and_undo_puts_everything_back(
+    doctor: RunWith,
+    dark: Deployment,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    def files() -> dict[str, bytes]:
+        return {
+            str(path.relative_to(dark.folder)): path.read_bytes()
+            for path in dark.folder.rglob("*")
+            if path.is_file() and ".keyturn" not in path.parts
+        }
+
+    before, folder = files(), str(dark.folder)
+    made = doctor(folder, "--fix", "--yes", "--runner", "true {service}")
+    assert "applied" in made.out
+    assert "Nothing was changed" not in made.out
+    ids = {one["id"] for one in doctor(folder, "--json").json["findings"]}
+    assert "KT005" not in ids, "what was commented out is wired"
+    keyturn = runner(monkeypatch, capfd)
+    undone = keyturn("migrate", "undo", folder, "--runner", "true {service}", "--yes")
+    assert undone.code == 0, undone.err
+    assert files() == before
 
 
 def test_one_token_is_followed_to_the_step_that_refuses(doctor: RunWith, dark: Deployment) -> None:

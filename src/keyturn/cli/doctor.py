@@ -60,7 +60,14 @@ _CREDENTIALS: Final = ("eyJ", "sb_")
 @click.option("--database-url", metavar="URL", help="Also look here; without its password.")
 @click.option("--database-url-file", metavar="FILE", help="The URL with password; - reads stdin.")
 @click.option("--access-log", metavar="FILE", help="Also read this gateway log; - reads stdin.")
-@click.option("--fix", is_flag=True, help="Show the safe changes, line by line.")
+@click.option("--fix", is_flag=True, help="Show the safe changes, ask, and make them.")
+@click.option("-y", "--yes", is_flag=True, help="With --fix: do not ask.")
+@click.option(
+    "--runner",
+    default="auto",
+    metavar="HOW",
+    help="With --fix: how services are told, as for keyturn migrate.",
+)
 @click.option("--no-matrix", is_flag=True, help="Leave the matrix out.")
 @click.option(
     "--fail-on",
@@ -197,6 +204,9 @@ def _diagnose(folder: str, form: str, given: dict[str, Any]) -> int:
     examined = wiring.run_diagnosis(options)
     if given["fix"]:
         fixes = wiring.run_fix(examined.report, options)
+        shown = formats.fixes(examined.report, fixes, "text")
+        if fixes.safe and _agreed(shown, form, yes=given["yes"]):
+            fixes = wiring.run_fix(examined.report, options, given["runner"])
         click.echo(formats.fixes(examined.report, fixes, form))
     else:
         click.echo(formats.report(examined.report, form, folder=folder))
@@ -205,6 +215,14 @@ def _diagnose(folder: str, form: str, given: dict[str, Any]) -> int:
     if examined.unreachable:
         return EXIT_UNREACHABLE
     return _verdict(examined.report, given["fail_on"])
+
+
+def _agreed(shown: str, form: str, *, yes: bool) -> bool:
+    """Whether the user wants the safe changes: said with --yes, or asked at the terminal."""
+    if yes or form != "text" or not sys.stdin.isatty():
+        return yes
+    say(shown)
+    return click.confirm("Make the safe changes?", err=True)
 
 
 def _verdict(report: Report, least: str) -> int:

@@ -52,8 +52,7 @@ def _closing(made: Fixes) -> str:
     if made.applied:
         return paint(f"{plural(len(made.safe), 'safe change')} applied.", "green")
     return paragraph(
-        "Nothing was changed: this version shows the edits and leaves making them to you. "
-        "`…` stands for a value; six hex digits and the kids of its keys tell which. After an "
-        "edit, recreate the services with `docker compose up -d`; a restart keeps the old "
-        "environment."
+        "Nothing was changed. `--fix --yes` makes the safe changes, with a backup that "
+        "`keyturn migrate undo` puts back, and creates the services anew that need it. `…` stands "
+        "for a value; six hex digits and the kids of its keys tell which."
     )

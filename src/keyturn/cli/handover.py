@@ -110,7 +110,7 @@ def value_of_line(secret: Secret) -> Secret:
         return secret
     from keyturn.deploy.dotenv import parse
 
-    found = parse("the input", content.decode("utf-8", "replace"), lambda name: None)
+    found = parse("the input", content.decode("utf-8", "replace"), lambda _: None)
     if len(found) != 1:
         raise UsageError(f"there are {len(found)} variables, expected one line NAME=value")
     return Secret(found[0].value)

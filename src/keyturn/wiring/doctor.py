@@ -62,17 +62,17 @@ def run_explanation(
     return asyncio.run(flow.explain(source, ask, token, services, now=now()))
 
 
-def run_fix(report: Report, options: DoctorOptions) -> Fixes:
-    """Apply the safe changes of ``report`` where this version can, else only list them."""
+def run_fix(report: Report, options: DoctorOptions, runner: str | None = None) -> Fixes:
+    """Make the safe changes of ``report`` and tell the services by ``runner``; None: only list."""
     from keyturn.flows.doctor_fix import fix
 
-    return asyncio.run(fix(report, applier(options)))
+    return asyncio.run(fix(report, _applier(options, runner) if runner else None))
 
 
-def applier(options: DoctorOptions) -> Applier | None:
-    """Return the path that changes the files of ``options``; None: the edits are only shown."""
-    del options
-    return None
+def _applier(options: DoctorOptions, runner: str) -> Applier:
+    from keyturn.wiring.fixes import Fixer
+
+    return Fixer(options, runner)
 
 
 def database_url(

@@ -1,0 +1,58 @@
+"""The changes of ``doctor --fix``, made by the one path that changes a user's files (ADR 5)."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from keyturn.deploy.edit import Edit
+from keyturn.flows.apply_plan import apply_plan, stage
+from keyturn.flows.change import propose
+from keyturn.flows.ports.apply import Moment, Progress
+from keyturn.migrate.commands import describe
+from keyturn.migrate.plan import Step
+from keyturn.wiring.change import ChangeOptions, Talk, Workshop
+
+if TYPE_CHECKING:
+    from keyturn.wiring.doctor import DoctorOptions
+
+
+class Fixer:
+    """The :class:`~keyturn.flows.doctor_fix.Applier` of a compose folder."""
+
+    def __init__(self, options: DoctorOptions, runner: str) -> None:
+        """``runner`` says how services are told, as for ``keyturn migrate``."""
+        self._options = ChangeOptions(
+            options.folder,
+            options.files,
+            options.env_files,
+            options.profiles,
+            runner=runner,
+            no_probe=True,
+        )
+
+    async def apply(self, edits: Sequence[Edit]) -> None:
+        """Make ``edits`` as one step: journalled, backed up, taken back when a service fails."""
+        workshop = Workshop(self._options)
+        step = Step("The safe changes that doctor proposes", edits=tuple(edits))
+        proposal = propose(workshop.deployment(), (step,), title="Fixes of doctor", verb="fix")
+        ports = await workshop.ports(Talk(_tell, _line, _nobody))
+        await ports.services.check()
+        with workshop.journal.lock():
+            stage(ports, proposal.prepared)
+        await apply_plan(ports, proposal.prepared.plan)
+
+
+def _tell(progress: Progress) -> None:
+    if progress.moment in (Moment.DONE, Moment.FAILED, Moment.RESTORED):
+        _line(f"{progress.moment.value:>8}  {describe(progress.command)}")
+
+
+def _line(text: str) -> None:
+    sys.stderr.write(f"{text}\n")
+
+
+async def _nobody(question: str) -> bool:
+    del question
+    return False
