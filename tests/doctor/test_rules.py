@@ -105,6 +105,16 @@ def test_an_export_of_kubernetes_gets_no_edits_of_compose_files(look: Look) -> N
         assert [one.id for one in findings if one.edits or one.safe] == []
 
 
+def test_a_route_to_the_folder_of_the_jwks_serves_it_as_well(tmp_path: Path) -> None:
+    made = healthy(tmp_path)
+    routes = "volumes/api/envoy/lds.template.yaml"
+    made.replace(
+        routes, "{path: /auth/v1/.well-known/jwks.json}", "{prefix: /auth/v1/.well-known/}"
+    )
+    made.replace(routes, "prefix_rewrite: /.well-known/jwks.json", "prefix_rewrite: /.well-known/")
+    assert examine(facts_of(made.inventory())) == ()
+
+
 def test_a_healthy_running_system_has_no_finding(tmp_path: Path) -> None:
     made = healthy(tmp_path)
     jwks = {"realtime-dev": made.keys.jwt_jwks}

@@ -279,6 +279,11 @@ def gateway_documents(inventory: Inventory) -> tuple[Document, ...]:
     return tuple(one for one in gateway.documents if one.text and "/auth/v1" in one.text)
 
 
+def serves_jwks(routes: str) -> bool:
+    """Whether a gateway's routes lead to the JWKS: by its path, or by the folder that it is in."""
+    return "jwks.json" in routes or "/auth/v1/.well-known/" in routes
+
+
 def main_script(inventory: Inventory) -> Document | None:
     """Return the main script of Edge Functions, None when it is not there to be read."""
     return document(inventory.of_kind(Kind.FUNCTIONS), "main/index.ts", "main/index.js")

@@ -29,6 +29,7 @@ from keyturn.doctor.holdings import (
     main_script,
     place_of,
     secret_of,
+    serves_jwks,
     signing_key,
 )
 
@@ -305,7 +306,7 @@ def _before_switch(inventory: Inventory) -> Iterator[Item]:
             service=auth.name,
         )
     routes = "\n".join(one.text or "" for one in gateway_documents(inventory))
-    if routes and "jwks.json" not in routes and inventory.gateway is not None:
+    if routes and not serves_jwks(routes) and inventory.gateway is not None:
         yield Item(
             "The gateway has no open route to the JWKS",
             "Clients and backends that verify tokens cannot fetch the new key.",

@@ -21,6 +21,7 @@ from keyturn.doctor.holdings import (
     key_set,
     opaque_keys,
     places_of,
+    serves_jwks,
     signing_key,
 )
 from keyturn.doctor.row import row
@@ -44,7 +45,7 @@ def gateway_name(facts: Facts) -> str | None:
 
 def _no_jwks_route(facts: Facts) -> Iterator[Seen]:
     routes = routes_of(facts)
-    if routes and "jwks.json" not in routes and signing_key(facts.inventory) is not None:
+    if routes and not serves_jwks(routes) and signing_key(facts.inventory) is not None:
         yield Seen(
             "The gateway's file has no open route for /auth/v1/.well-known/jwks.json.",
             mounts(facts),
