@@ -6,7 +6,8 @@ import hashlib
 import json
 from pathlib import Path
 
-from tests.cli_migrate.conftest import QUIET, RunWith
+from tests.cli_migrate.conftest import QUIET
+from tests.support.command import RunWith
 from tests.support.deployments import Deployment
 
 from keyturn.jose.keys import generate, private_pem

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from tests.cli_migrate.conftest import QUIET, RunWith
+from tests.cli_migrate.conftest import QUIET
+from tests.support.command import RunWith
 from tests.support.deployments import Deployment
 
 
