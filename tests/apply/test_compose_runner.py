@@ -133,6 +133,14 @@ async def test_a_command_that_fails_is_shown_with_its_complaint(
         await found.reload("auth", Way.SIGNAL, ("SIGUSR2",))
 
 
+async def test_a_daemon_that_does_not_answer_is_found_before_anything_is_done(
+    docker: DockerDouble, made: Deployment
+) -> None:
+    docker.script(daemon="down")
+    with pytest.raises(Unreachable, match="Is the docker daemon running"):
+        await (await runner(docker, made)).check()
+
+
 async def test_the_first_program_that_works_is_taken(
     docker: DockerDouble, made: Deployment
 ) -> None:

@@ -156,6 +156,15 @@ async def test_an_edit_between_plan_and_apply_is_kept(made: Deployment) -> None:
     assert files(made.folder) == before
 
 
+async def test_a_file_that_compose_would_load_now_is_an_edit_too(made: Deployment) -> None:
+    prepared = planned(made, Style(in_place=True))
+    used = ports(made.folder)
+    stage(used, prepared)
+    made.write("compose.override.yml", "services: {}\n")
+    with pytest.raises(EditedMeanwhile, match=r"compose\.override\.yml was made by somebody"):
+        await apply_plan(used, prepared.plan)
+
+
 async def test_a_second_run_is_locked_out(made: Deployment) -> None:
     prepared = planned(made, Style())
     used = ports(made.folder)

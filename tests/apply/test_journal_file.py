@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from keyturn.adapters.journal_file import JournalFile
-from keyturn.flows.ports.apply import Locked
+from keyturn.flows.ports.apply import CannotWrite, Locked
 from keyturn.migrate.commands import Stamp, Tell
 from keyturn.migrate.journal import DamagedJournal, Event, Record, line
 from keyturn.migrate.plan import Plan
@@ -101,3 +101,14 @@ def test_contents_are_given_back_only_whole(tmp_path: Path) -> None:
     store.discard_backups("r")
     assert store.staged("p", "01", digest(b"new")) is None
     assert store.backup("r", "01", digest(b"old")) is None
+
+
+def test_a_folder_in_which_no_journal_can_be_kept_is_refused(tmp_path: Path) -> None:
+    (tmp_path / ".keyturn").write_text("a file in its place")
+    store = JournalFile(tmp_path)
+    with pytest.raises(CannotWrite, match="cannot be written"), store.lock():
+        pass
+    with pytest.raises(CannotWrite):
+        store.append(RECORDS[0])
+    with pytest.raises(CannotWrite):
+        store.stage("p", "01", Secret("new"))

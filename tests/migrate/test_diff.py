@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from tests.support.deployments import NOW, api_claims, new_keys
 
@@ -101,6 +101,7 @@ def leaks(secret: str, shown: str) -> bool:
     return any(part in shown for part in parts if sum(c.isalnum() for c in part) == 7)
 
 
+@settings(deadline=None)
 @given(SECRETS, SECRETS, st.booleans())
 @example("AAAABBBB1=x", "B64line7=\nabcdefghij==", True)
 def test_no_seven_characters_of_a_secret_are_shown(old: str, new: str, comment: bool) -> None:
@@ -113,6 +114,7 @@ def test_no_seven_characters_of_a_secret_are_shown(old: str, new: str, comment: 
     assert not leaks(new, shown)
 
 
+@settings(deadline=None)
 @given(SECRETS, SECRETS)
 @example("aaaaaaaaa: b", "- ABCDEFGHI=x")
 def test_nor_of_a_literal_in_a_compose_file(old: str, new: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from keyturn.deploy.dotenv import parse
@@ -99,6 +99,7 @@ TEXT = st.text(
 )
 
 
+@settings(deadline=None)
 @given(TEXT)
 @example('{"a":"b c"}')
 @example("\\'")
@@ -117,6 +118,7 @@ LINES = st.lists(
 )
 
 
+@settings(deadline=None)
 @given(LINES, st.sampled_from(["\n", "\r\n"]), st.booleans(), TEXT)
 def test_only_the_lines_of_the_variable_change(
     lines: list[str], end: str, final: bool, value: str

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from dotenv import dotenv_values
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.support.deployments import ASYMMETRIC_ERAS, JWKS_SETTINGS, Deployment, healthy
 
@@ -248,6 +248,7 @@ def test_what_old_readers_would_misread_is_refused(tmp_path: Path, value: str) -
     assert done(made, [edit]).files
 
 
+@settings(deadline=None)
 @given(st.text(st.sampled_from("aZ09 '\"$\\{}[]#\n:=,"), max_size=12))
 def test_the_others_python_dotenv_reads(value: str) -> None:
     if read_by_python_dotenv(value):

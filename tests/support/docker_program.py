@@ -77,6 +77,8 @@ class Program:
         return 0
 
     def do_ps(self, options: argparse.Namespace, arguments: list[str]) -> int:
+        if self.script.get("daemon") == "down":
+            raise Refused("Cannot connect to the Docker daemon. Is the docker daemon running?")
         if arguments == ["-q"] or not arguments:
             print("\n".join(sorted(p.stem for p in (self.state / "containers").iterdir())))
             return 0

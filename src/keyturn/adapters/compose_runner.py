@@ -21,6 +21,7 @@ from keyturn.adapters.compose_health import (
 from keyturn.adapters.compose_program import Finished, Program, Shell, creating, telling
 from keyturn.deploy.rewrite_dialect import Dialect
 from keyturn.deploy.source import Ask
+from keyturn.errors import Unreachable
 from keyturn.flows.ports.apply import ServiceFailed
 from keyturn.migrate.commands import Way
 
@@ -53,7 +54,10 @@ class ComposeRunner:
     async def check(self) -> None:
         """Raise ``Unreachable`` when the daemon does not answer."""
         arguments = ("ps",) if self._program.dialect is Dialect.PODMAN else ("ps", "-q")
-        await self._do("the containers of the project", *arguments)
+        try:
+            await self._do("the containers of the project", *arguments)
+        except ServiceFailed as problem:
+            raise Unreachable(problem.message, hint=problem.hint) from problem
 
     async def recreate(self, service: str) -> None:
         """Create the container anew and wait until it is healthy.

@@ -43,9 +43,13 @@ class JournalFile:
     @contextmanager
     def lock(self) -> Iterator[None]:
         """Hold the deployment; raises :class:`Locked` with the process that holds it."""
-        self._make()
         lock = FolderLock(self._folder / "lock")
-        if not lock.acquire():
+        try:
+            self._make()
+            acquired = lock.acquire()
+        except OSError as problem:
+            raise _refusal("written", problem) from problem
+        if not acquired:
             found = holder(self._folder / "lock")
             who = f" (process {found.pid})" if found and found.pid else ""
             raise Locked(f"Another Keyturn is changing this deployment{who}.")

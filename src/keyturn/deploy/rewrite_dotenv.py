@@ -13,7 +13,7 @@ from typing import Final
 
 from keyturn.deploy import dotenv
 from keyturn.deploy.opened import raw
-from keyturn.deploy.place import Place
+from keyturn.deploy.place import Place, Unreadable
 from keyturn.deploy.rewrite_dotenv_scan import Comment, Definition, scan
 from keyturn.deploy.rewrite_errors import CannotRewrite
 from keyturn.deploy.rewrite_text import (
@@ -141,7 +141,14 @@ def _without(text: str, one: Definition) -> str:
 
 
 def _values(text: str, file: str) -> dict[str, str]:
-    return {one.name: one.value for one in dotenv.parse(file, text, lambda _: None)}
+    try:
+        return {one.name: one.value for one in dotenv.parse(file, text, lambda _: None)}
+    except Unreadable as problem:
+        raise CannotRewrite(
+            problem.place,
+            "Compose refuses the file because of this line.",
+            hint="Correct that line first; `keyturn doctor` shows what is wrong with it.",
+        ) from problem
 
 
 def _check(old: str, new: str, name: str, value: str | None, file: str) -> None:

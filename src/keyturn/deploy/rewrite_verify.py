@@ -42,7 +42,7 @@ def _replaced(test: Plain, pattern: re.Pattern[str], word: str) -> Plain:
 
 
 def _document(text: str, file: str) -> dict[str, Plain]:
-    document = plain(compose(text, file))
+    document = plain(compose(text, file), file)
     return document if isinstance(document, dict) else {}
 
 

@@ -19,6 +19,8 @@ Plain: TypeAlias = "tuple[str, str] | list[Plain] | dict[str, Plain]"
 """A document without positions: scalars are ``(tag, value)``."""
 
 _STRING = "tag:yaml.org,2002:str"
+_DEEPEST = 100
+_MOST_NODES = 200_000
 _LOADER = yaml.CSafeLoader
 
 
@@ -40,7 +42,24 @@ def compose(text: str, file: str) -> yaml.MappingNode:
         raise CannotRewrite(
             Place(file, 1), "this is not a compose file.", hint="Name the right file with -f."
         )
+    services = member(root, "services")
+    for mapping in (root, *(services[1:] if services else ())):
+        _no_twins(mapping, file)
     return root
+
+
+def _no_twins(node: yaml.Node, file: str) -> None:
+    """Refuse a mapping with one key twice: Compose does, and no position would be the right one."""
+    seen: set[str] = set()
+    for key, _ in node.value if isinstance(node, yaml.MappingNode) else ():
+        name = str(key.value)
+        if name in seen and name != "<<":
+            raise CannotRewrite(
+                Place(file, key.start_mark.line + 1),
+                "the same key stands twice in this mapping.",
+                hint="Keep the one that you mean; Compose refuses the file as it is.",
+            )
+        seen.add(name)
 
 
 def member(node: yaml.Node | None, name: str) -> tuple[yaml.Node, yaml.Node] | None:
@@ -65,15 +84,30 @@ def spot(text: str, file: str, node: yaml.Node) -> Place:
     return Place(file, line_number(text, node.start_mark.index), node.start_mark.column + 1)
 
 
-def plain(node: yaml.Node, depth: int = 0) -> Plain:
-    """Return a node without positions, aliases resolved; ``<<`` stays a key like any other."""
-    if depth > 100:
-        raise RecursionError("the document refers to itself")
-    if isinstance(node, yaml.ScalarNode):
-        return node.tag, node.value
-    if isinstance(node, yaml.SequenceNode):
-        return [plain(one, depth + 1) for one in node.value]
-    return {str(key.value): plain(value, depth + 1) for key, value in node.value}
+def plain(root: yaml.Node, file: str) -> Plain:
+    """Return a node without positions, aliases resolved; ``<<`` stays a key like any other.
+
+    Raises :class:`CannotRewrite` when it refers to itself, or grows too large by its aliases.
+    """
+    left = _MOST_NODES
+
+    def stripped(node: yaml.Node, depth: int) -> Plain:
+        nonlocal left
+        left -= 1
+        if depth > _DEEPEST or left < 0:
+            raise CannotRewrite(
+                Place(file, node.start_mark.line + 1),
+                "the aliases of this file refer to themselves, or make it too large.",
+                hint="Write out what the aliases stand for.",
+            )
+        if isinstance(node, yaml.ScalarNode):
+            return node.tag, node.value
+        if isinstance(node, yaml.SequenceNode):
+            return [stripped(one, depth + 1) for one in node.value]
+        _no_twins(node, file)
+        return {str(key.value): stripped(value, depth + 1) for key, value in node.value}
+
+    return stripped(root, 0)
 
 
 def scalar(value: str, like: str | None = None) -> str:

@@ -44,16 +44,16 @@ def check_untouched(ports: Ports, expected: Mapping[str, frozenset[str | None]])
     for path, allowed in expected.items():
         stamp = ports.files.stamp(path)
         if (stamp.sha256 if stamp else None) not in allowed:
-            raise edited(path, gone=stamp is None)
+            raise edited(path, gone=stamp is None, new=allowed == frozenset((None,)))
 
 
-def edited(path: str, *, gone: bool) -> EditedMeanwhile:
-    """Return the explanation for a file that somebody else changed."""
-    what = "was deleted" if gone else "was changed"
+def edited(path: str, *, gone: bool, new: bool = False) -> EditedMeanwhile:
+    """Return the explanation for a file that somebody else changed, deleted or made."""
+    what = "was deleted" if gone else "was made" if new else "was changed"
     return EditedMeanwhile(
         f"{path} {what} by somebody else since Keyturn looked at it last; nothing more was done.",
-        hint=f"Put {path} back as it was and try again, or make a new plan from the files as they"
-        " are now. The old contents are in .keyturn/runs/.",
+        hint=f"Put {path} back as it was (or away) and try again, or make a new plan from the files"
+        " as they are now. The old contents are in .keyturn/runs/.",
     )
 
 

@@ -32,12 +32,14 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from keyturn.clock import unix
+from keyturn.deploy.compose_stack import DEFAULT_NAMES, OVERRIDE_NAMES, stack
 from keyturn.deploy.edit import Edit
+from keyturn.deploy.files import Files
 from keyturn.deploy.opened import raw
 from keyturn.deploy.read import inventory
 from keyturn.deploy.rewrite import Rewriting, Style, rewrite
 from keyturn.deploy.rewrite_overlay import Overlay
-from keyturn.deploy.source import Ask, Source
+from keyturn.deploy.source import Ask, Source, join
 from keyturn.migrate.commands import (
     Command,
     Probe,
@@ -269,7 +271,8 @@ def build_plan(
     Raises :class:`~keyturn.deploy.rewrite_errors.CannotRewrite` when an edit cannot be made safely,
     :class:`~keyturn.deploy.place.Unreadable` when the deployment cannot be read.
     """
-    read = {one.path: one.sha256 for one in inventory(source, ask).files}
+    read: dict[str, str | None] = {one.path: one.sha256 for one in inventory(source, ask).files}
+    read |= dict.fromkeys(_not_there(source, ask))
     builder = _Builder(source, ask, style or Style())
     for number, step in enumerate(steps):
         builder.step(number, step)
@@ -283,6 +286,16 @@ def build_plan(
         tuple(dict.fromkeys(builder.notes)),
     )
     return Prepared(_with_absent(plan), builder.contents, "\n".join(builder.diffs))
+
+
+def _not_there(source: Source, ask: Ask) -> list[str]:
+    """Return the files that Compose would take as well if somebody made them in the meantime."""
+    found = stack(Files(source), ask)
+    told = ask.files or found.variables.lookup("COMPOSE_FILE")
+    names = () if told else (*DEFAULT_NAMES, *OVERRIDE_NAMES)
+    env = () if ask.env_files else (".env",)
+    paths = [join(found.folder, name) for name in (*names, *env)]
+    return [path for path in paths if not source.exists(path)]
 
 
 def _with_absent(plan: Plan) -> Plan:
