@@ -70,9 +70,19 @@ def run_fix(report: Report, options: DoctorOptions, runner: str | None = None) -
 
 
 def _applier(options: DoctorOptions, runner: str) -> Applier:
+    from keyturn.wiring.change import ChangeOptions
     from keyturn.wiring.fixes import Fixer
 
-    return Fixer(options, runner)
+    return Fixer(
+        ChangeOptions(
+            options.folder,
+            options.files,
+            options.env_files,
+            options.profiles,
+            runner=runner,
+            no_probe=True,
+        )
+    )
 
 
 def database_url(

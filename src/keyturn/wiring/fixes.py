@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from keyturn.deploy.edit import Edit
 from keyturn.flows.apply_plan import apply_plan, stage
@@ -14,23 +13,13 @@ from keyturn.migrate.commands import describe
 from keyturn.migrate.plan import Step
 from keyturn.wiring.change import ChangeOptions, Talk, Workshop
 
-if TYPE_CHECKING:
-    from keyturn.wiring.doctor import DoctorOptions
-
 
 class Fixer:
     """The :class:`~keyturn.flows.doctor_fix.Applier` of a compose folder."""
 
-    def __init__(self, options: DoctorOptions, runner: str) -> None:
-        """``runner`` says how services are told, as for ``keyturn migrate``."""
-        self._options = ChangeOptions(
-            options.folder,
-            options.files,
-            options.env_files,
-            options.profiles,
-            runner=runner,
-            no_probe=True,
-        )
+    def __init__(self, options: ChangeOptions) -> None:
+        """``options.runner`` says how services are told, as for ``keyturn migrate``."""
+        self._options = options
 
     async def apply(self, edits: Sequence[Edit]) -> None:
         """Make ``edits`` as one step: journalled, backed up, taken back when a service fails."""
