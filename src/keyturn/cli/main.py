@@ -25,6 +25,7 @@ COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
     "doctor": ("keyturn.cli.doctor", "Find out why a request gets 401, and what to do."),
     "migrate": ("keyturn.cli.migrate", "Take a deployment from HS256 to ES256, phase by phase."),
     "rotate": ("keyturn.cli.rotate", "Turn the signing key of a deployment."),
+    "render": ("keyturn.cli.render", "Write the same keys for an env tab, Kubernetes, SOPS, …"),
     "schedule": ("keyturn.cli.schedule", "Write a timer that turns the key every so many days."),
     "deliver": ("keyturn.cli.deliver", "Show how a new key reaches each service."),
     "check": ("keyturn.cli.check", "Prove that a deployment signs, publishes and verifies."),

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from keyturn.deploy.inventory import Kind
+from keyturn.profiles import envoy_routes
 from keyturn.profiles.behaviour import Behaviour
 from keyturn.profiles.kong import issuer_failure
 from keyturn.profiles.request import Credential, Request
@@ -51,6 +52,8 @@ class Config:
     custom: bool = False
     """The listener names none of the six, so it is not made from the official template."""
     failure: StartFailure | None = None
+    rules: tuple[envoy_routes.Rule, ...] | None = field(default=None, repr=False)
+    """The route table of ``keyturn render envoy``, which then decides alone."""
 
     @property
     def missing(self) -> tuple[str, ...]:
@@ -63,19 +66,27 @@ class Config:
         return not self.missing
 
 
-def read_config(env: Mapping[str, str], text: str | None) -> Config:
-    """Return what Envoy makes of its environment and ``lds.template.yaml``; None: the official."""
+def read_config(env: Mapping[str, str], text: str | None, routes: str | None = None) -> Config:
+    """Return what Envoy makes of its environment and ``lds.template.yaml``; None: the official.
+
+    ``routes`` is a mounted ``rds.yaml``: with it the environment decides nothing any more.
+    """
+    rules = envoy_routes.read_rules(routes) if routes is not None else None
     opaque = text is None or "${SUPABASE_SECRET_KEY}" in text
     values = {name: env.get(name, "") if opaque else "" for name in _FOUR}
     values["ANON_KEY"] = env.get("ANON_KEY") or env.get("SUPABASE_ANON_KEY", "")
     values["SERVICE_ROLE_KEY"] = env.get("SERVICE_ROLE_KEY") or env.get("SUPABASE_SERVICE_KEY", "")
     autumn = text is None or "sb-api-key" in text
-    custom = text is not None and not any(f"${{{name}}}" in text for name in values)
-    return Config(values, autumn, custom, issuer_failure(env))
+    custom = (
+        rules is None and text is not None and not any(f"${{{name}}}" in text for name in values)
+    )
+    return Config(values, autumn, custom, issuer_failure(env), rules)
 
 
 def is_open(config: Config, path: str) -> bool | None:
     """Whether a request to ``path`` passes without an API key; None: not the official one."""
+    if config.rules is not None:
+        return envoy_routes.is_open(config.rules, path)
     return None if config.custom else path.startswith(OPEN_PATHS)
 
 
@@ -85,6 +96,8 @@ def forward(
     """Return the request that the service gets, or the verdict when Envoy refuses it."""
     if config.failure is not None:
         return trail.down(config.failure)
+    if config.rules is not None:
+        return envoy_routes.forward(config.rules, credential, service, trail, websocket=websocket)
     if config.custom:
         text = "Envoy's listener is not the official one; what it does with keys cannot be told."
         return trail.end(Outcome.UNKNOWN, text)

@@ -164,27 +164,27 @@ def _passed(
     authorization = None if credential.bearer is None else f"Bearer {credential.bearer}"
     sb_api_key = x_api_key = None
     if route.sets_authorization:
-        authorization = _authorization(config, credential.apikey, authorization, trail)
+        authorization = _authorization(config, route, credential.apikey, authorization, trail)
     if route.sets_x_api_key and websocket:
-        x_api_key = _translated(config, credential.apikey) or credential.apikey
+        x_api_key = _translated(config, route, credential.apikey) or credential.apikey
         trail.passed("Kong copies ?apikey= into x-api-key, an sb_ key as its JWT.")
     if route.sets_sb_api_key:
-        by_header = _translated(config, credential.apikey)
-        sb_api_key = by_header or _translated(config, credential.bearer)
+        by_header = _translated(config, route, credential.apikey)
+        sb_api_key = by_header or _translated(config, route, credential.bearer)
     apikey = None if route.hides_credentials else credential.apikey
     return Request(service, authorization, apikey, x_api_key, sb_api_key, websocket)
 
 
 def _authorization(
-    config: Config, apikey: str | None, authorization: str | None, trail: Trail
+    config: Config, route: Route, apikey: str | None, authorization: str | None, trail: Trail
 ) -> str | None:
     """Follow the entrypoint's Lua expression (LUA_AUTH_EXPR)."""
     if authorization is not None and not authorization.startswith("Bearer sb_"):
         trail.passed("Kong keeps the Authorization header.")
         return authorization
-    translated = _translated(config, apikey)
+    translated = _translated(config, route, apikey)
     if translated is not None:
-        name = _jwt_setting(config, apikey)
+        name = _jwt_setting(config, apikey, translated)
         empty = "" if translated else ", which is empty"
         trail.passed(f"Kong sets Authorization to the JWT of {name}{empty}.")
         return f"Bearer {translated}"
@@ -193,7 +193,9 @@ def _authorization(
     return apikey
 
 
-def _translated(config: Config, apikey: str | None) -> str | None:
+def _translated(config: Config, route: Route, apikey: str | None) -> str | None:
+    if route.translations is not None:
+        return route.translations.get(apikey or "")
     if not config.translates or apikey is None:
         return None
     return {
@@ -202,8 +204,8 @@ def _translated(config: Config, apikey: str | None) -> str | None:
     }.get(apikey)
 
 
-def _jwt_setting(config: Config, apikey: str | None) -> str:
-    secret = apikey == config.secret_key
+def _jwt_setting(config: Config, apikey: str | None, jwt: str) -> str:
+    secret = apikey == config.secret_key or bool(jwt and jwt == config.service_jwt)
     return "SERVICE_ROLE_KEY_ASYMMETRIC" if secret else "ANON_KEY_ASYMMETRIC"
 
 

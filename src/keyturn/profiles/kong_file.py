@@ -7,6 +7,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 _VARIABLE = re.compile(r"\$\{?([A-Za-z_][A-Za-z0-9_]*)\}?")
+_WRITTEN_OUT = re.compile(
+    r"(?:headers|query_params)\.apikey == '([^']+)' and '(?:Bearer )?([^']*)'"
+)
+"""One branch of an expression in the file itself, as `keyturn render kong` writes it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +33,8 @@ class Route:
     sets_x_api_key: bool = False
     sets_sb_api_key: bool = False
     hides_credentials: bool = False
+    translations: Mapping[str, str] | None = field(default=None, repr=False)
+    """API key → JWT, where the file itself says so; None: the entrypoint's expressions do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,15 +82,34 @@ def _routes(services: Iterable[Mapping[str, object]]) -> dict[str, Route]:
 
 def _route(plugins: list[Mapping[str, object]]) -> Route:
     by_name = {str(plugin.get("name")): _mapping(plugin, "config") for plugin in plugins}
-    changes = str(by_name.get("request-transformer", {}))
+    changes = list(_texts(by_name.get("request-transformer", {})))
+    written_out = [one for one in changes if ".apikey" in one and "LUA_" not in one]
+    pairs = {found[1]: found[2] for one in written_out for found in _WRITTEN_OUT.finditer(one)}
     return Route(
         frozenset(by_name),
         frozenset(str(group) for group in _list(by_name.get("acl", {}), "allow")),
-        "LUA_AUTH_EXPR" in changes,
-        "LUA_RT_WS_EXPR" in changes,
-        "LUA_FUNCTIONS_EXPR" in changes,
+        _sets(changes, "LUA_AUTH_EXPR", "authorization"),
+        _sets(changes, "LUA_RT_WS_EXPR", "x-api-key"),
+        _sets(changes, "LUA_FUNCTIONS_EXPR", "sb-api-key"),
         by_name.get("key-auth", {}).get("hide_credentials") is True,
+        pairs if written_out else None,
     )
+
+
+def _sets(changes: list[str], variable: str, header: str) -> bool:
+    return any(
+        variable in one or (one.lower().startswith(f"{header}:") and ".apikey" in one)
+        for one in changes
+    )
+
+
+def _texts(value: object) -> Iterable[str]:
+    """Yield every text within a plugin's configuration."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping | list):
+        for one in value.values() if isinstance(value, Mapping) else value:
+            yield from _texts(one)
 
 
 def _list(holder: Mapping[str, object], name: str) -> list[object]:

@@ -61,9 +61,10 @@ def kong_config(service: Service) -> kong.Config:
 
 
 def envoy_config(service: Service) -> envoy.Config:
-    """Return Envoy's configuration with the mounted listener template."""
+    """Return Envoy's configuration with the mounted listener template, or route table."""
     names = ("lds.template.yaml", "lds.yaml.template", "lds.yaml")
-    return envoy.read_config(environment(service), _text(service, names))
+    routes = _text(service, ("rds.yaml",))
+    return envoy.read_config(environment(service), _text(service, names), routes)
 
 
 def is_open(inventory: Inventory, path: str) -> bool | None:

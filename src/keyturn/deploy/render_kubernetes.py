@@ -1,0 +1,195 @@
+"""One Secret with every key, and a patch per workload that draws on it.
+
+Each patch carries a checksum of what its own workload is given: a changed key rolls out the
+workloads that hold it, and no other (a Secret alone restarts nothing).
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from keyturn.deploy.inventory import Inventory, Kind, Service
+from keyturn.deploy.opened import raw, text
+from keyturn.deploy.render_file import Rendered, rendered
+from keyturn.deploy.render_names import key_settings
+from keyturn.deploy.setting import Setting
+from keyturn.secret import Secret
+
+CHECKSUM: Final = "checksum/keyturn-keys"
+SECRET_FILE: Final = "keyturn-secret.yaml"  # noqa: S105 - a file's name
+PATCH_FILE: Final = "keyturn-patches.yaml"
+_ENTRY: Final = re.compile(r"[^A-Za-z0-9_]")
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where a service's container is described."""
+
+    service: str
+    """Its name in the inventory that is rendered."""
+    kind: str
+    name: str
+    container: str
+    namespace: str = ""
+    position: str = "containers"
+
+
+@dataclass(frozen=True, slots=True)
+class Objects:
+    """How the objects are named."""
+
+    secret: str = "keyturn-keys"  # noqa: S105 - an object's name
+    namespace: str = ""
+    encoded: bool = False
+    """``data`` in base64 instead of ``stringData``."""
+
+
+@dataclass(slots=True)
+class _Entries:
+    """The keys of the Secret: one name per value, a variable's name where there is one."""
+
+    values: dict[str, Secret] = field(default_factory=dict)
+
+    def put(self, service: str, name: str, setting: Setting) -> str:
+        value = setting.value or Secret("")
+        wanted = next((one.name for one in setting.variables if one.value == value), name)
+        wanted = _ENTRY.sub("_", wanted)
+        if self.values.setdefault(wanted, value) == value:
+            return wanted
+        own = _ENTRY.sub("_", f"{service}_{name}".upper())
+        self.values[own] = value
+        return own
+
+
+def kubernetes_files(
+    before: Inventory, after: Inventory, targets: Sequence[Target], objects: Objects
+) -> tuple[Rendered, Rendered]:
+    """Return the Secret (private) and the patches (no value in them), each a YAML text.
+
+    Strategic-merge patches, for kustomize or ``kubectl patch``; a container that is given a key
+    otherwise so far (a literal, a ConfigMap) takes it from the Secret.
+    """
+    entries, patches = _Entries(), list[str]()
+    for target in targets:
+        service = after.services[target.service]
+        env = list(_env(service, entries, objects.secret))
+        env += _removed(before.services.get(target.service), service)
+        if env:
+            patches.append(_patch(target, objects, env, _checksum(key_settings(service))))
+    return (
+        rendered(SECRET_FILE, _secret(objects, entries.values), private=True),
+        rendered(PATCH_FILE, "---\n".join(patches), private=False),
+    )
+
+
+def kubernetes_entries(after: Inventory, targets: Sequence[Target]) -> Mapping[str, Secret]:
+    """Return what the Secret holds, by its keys."""
+    entries = _Entries()
+    for target in targets:
+        for _ in _env(after.services[target.service], entries, ""):
+            pass
+    return entries.values
+
+
+def notices(before: Inventory, after: Inventory) -> Iterator[str]:
+    """Yield what no patch of an environment can do."""
+    yield (
+        "Apply the patches with kustomize, or `kubectl patch --patch-file` one by one: they are "
+        "strategic merges. The Secret first."
+    )
+    realtime = after.of_kind(Kind.REALTIME)
+    old = before.of_kind(Kind.REALTIME)
+    if realtime is not None and old is not None and realtime.healthcheck != old.healthcheck:
+        yield (
+            "Realtime's probe sends the legacy ANON_KEY; let it send REALTIME_HEALTH_TOKEN, which "
+            "the patch gives to its container, before this is applied."
+        )
+    for service in after.services.values():
+        removed = [n for n in key_names(before.services.get(service.name)) if not service.get(n)]
+        if removed:
+            yield (
+                f"{service.name} must not get {', '.join(removed)} any more: the patch takes it "
+                "from env, and cannot take it from an envFrom."
+            )
+
+
+def key_names(service: Service | None) -> tuple[str, ...]:
+    """Return the names of a service's settings with keys."""
+    return () if service is None else tuple(name for name, _ in key_settings(service))
+
+
+def compose_targets(inventory: Inventory) -> tuple[Target, ...]:
+    """Return a Deployment of the same name for every known service of a compose file."""
+    return tuple(
+        Target(name, "Deployment", name, name)
+        for name, one in inventory.services.items()
+        if one.kind is not None
+    )
+
+
+def _env(service: Service, entries: _Entries, secret: str) -> Iterator[str]:
+    for name, setting in key_settings(service):
+        entry = entries.put(service.name, name, setting)
+        reference = f"{{name: {json.dumps(secret)}, key: {json.dumps(entry)}}}"
+        # The nulls end what a literal or a ConfigMap gave before; a merge would keep both.
+        yield (
+            f"- {{name: {name}, value: null, "
+            f"valueFrom: {{configMapKeyRef: null, secretKeyRef: {reference}}}}}"
+        )
+
+
+def _removed(before: Service | None, after: Service) -> Iterator[str]:
+    for name in key_names(before):
+        if after.get(name) is None:
+            yield f"- {{name: {name}, $patch: delete}}"
+
+
+def _patch(target: Target, objects: Objects, env: Iterable[str], checksum: str) -> str:
+    namespace = target.namespace or objects.namespace
+    head = ["metadata:", f"  name: {json.dumps(target.name)}"]
+    if namespace:
+        head.append(f"  namespace: {json.dumps(namespace)}")
+    pod = [
+        "template:",
+        "  metadata:",
+        "    annotations:",
+        f"      {CHECKSUM}: {checksum}",
+        "  spec:",
+        f"    {target.position}:",
+        f"    - name: {json.dumps(target.container)}",
+        "      env:",
+        *(f"      {one}" for one in env),
+    ]
+    version = "batch/v1" if target.kind in ("Job", "CronJob") else "apps/v1"
+    indent = "  "
+    lines = [f"apiVersion: {version}", f"kind: {target.kind}", *head, "spec:"]
+    if target.kind == "CronJob":
+        lines += ["  jobTemplate:", "    spec:"]
+        indent = "      "
+    return "\n".join([*lines, *(indent + one for one in pod)]) + "\n"
+
+
+def _secret(objects: Objects, values: Mapping[str, Secret]) -> str:
+    lines = ["apiVersion: v1", "kind: Secret", "type: Opaque", "metadata:"]
+    lines.append(f"  name: {json.dumps(objects.secret)}")
+    if objects.namespace:
+        lines.append(f"  namespace: {json.dumps(objects.namespace)}")
+    lines.append("data:" if objects.encoded else "stringData:")
+    for name, value in sorted(values.items()):
+        said = base64.b64encode(raw(value)).decode() if objects.encoded else text(value) or ""
+        lines.append(f"  {name}: {json.dumps(said)}")
+    return "\n".join(lines) + "\n"
+
+
+def _checksum(settings: Iterable[tuple[str, Setting]]) -> str:
+    digest = hashlib.sha256()
+    for name, setting in sorted(settings):
+        content = raw(setting.value or Secret(""))
+        digest.update(f"{name}={len(content)}:".encode() + content)
+    return digest.hexdigest()

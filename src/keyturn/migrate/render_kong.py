@@ -1,0 +1,112 @@
+"""A ``kong.yml`` that accepts several API keys per consumer, made from the deployment's own.
+
+Only credentials and the three expressions change; every other byte stays, so it goes where the
+user's file was. What the entrypoint would substitute (``$DASHBOARD_PASSWORD``) is left to it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+import yaml
+
+from keyturn.deploy.inventory import Document, Inventory, Kind
+from keyturn.deploy.render_file import CannotRender, Rendered, rendered
+from keyturn.migrate.render_accepted import Accepted, accepted_keys
+
+NAME: Final = "kong.yml"
+CONSUMERS: Final = {"anon": "anon", "service_role": "service_role"}
+_KEY_LINE: Final = re.compile(r"(?m)^([ \t]*)- key:[ \t]*(\S*)[ \t]*(?:#.*)?(?:\r?\n|\Z)")
+_EXPRESSIONS: Final = ("LUA_AUTH_EXPR", "LUA_RT_WS_EXPR", "LUA_FUNCTIONS_EXPR")
+
+
+def kong_file(inventory: Inventory) -> Rendered:
+    """Return the file; raises :class:`CannotRender` when the deployment's own cannot take it."""
+    document = _own(inventory)
+    keys = accepted_keys(inventory)
+    content = document.text or ""
+    opaque = [one for one in keys if one.opaque]
+    if opaque and "LUA_AUTH_EXPR" not in content:
+        raise CannotRender(
+            f"{document.path} puts no token in place of an sb_ key (it is older than March 2026).",
+            hint="Take the official kong.yml and kong-entrypoint.sh of 2026 first.",
+        )
+    for consumer, role in CONSUMERS.items():
+        content = _with_credentials(content, consumer, [k for k in keys if k.role == role])
+    for name, expression in zip(_EXPRESSIONS, _expressions(opaque), strict=True):
+        content = content.replace(f"${name}", expression)
+    _still_a_file(content, document)
+    return rendered(NAME, content, private=True)
+
+
+def _own(inventory: Inventory) -> Document:
+    gateway = inventory.gateway
+    if gateway is None or gateway.kind is not Kind.KONG:
+        raise CannotRender("The gateway of this deployment is not Kong.")
+    for one in gateway.documents:
+        if one.text and one.target.endswith((".yml", ".yaml")) and "consumers:" in one.text:
+            return one
+    raise CannotRender(
+        "The kong.yml of this deployment cannot be read.",
+        hint="It is mounted from the folder: volumes/api/kong.yml.",
+    )
+
+
+def _with_credentials(content: str, consumer: str, keys: Sequence[Accepted]) -> str:
+    """Replace the consumer's ``- key:`` lines by one for each key."""
+    start, end = _block(content, consumer)
+    block = content[start:end]
+    lines = list(_KEY_LINE.finditer(block))
+    if not lines:
+        raise CannotRender(
+            f"kong.yml has no `- key:` lines for the consumer {consumer}.",
+            hint="Write its keyauth_credentials one per line.",
+        )
+    indent = lines[0][1]
+    made = "".join(f"{indent}- key: {one.value}\n" for one in keys)
+    first = lines[0].start()
+    rest = _KEY_LINE.sub("", block[first:])
+    return content[:start] + block[:first] + made + rest + content[end:]
+
+
+def _block(content: str, consumer: str) -> tuple[int, int]:
+    """Return where the consumer's entry begins and ends."""
+    head = re.search(
+        rf"(?m)^([ \t]*)- username:[ \t]*['\"]?{re.escape(consumer)}['\"]?[ \t]*$", content
+    )
+    if head is None:
+        raise CannotRender(f"kong.yml has no consumer {consumer}.")
+    following = re.compile(rf"(?m)^(?:{head[1]}- |\S)").search(content, head.end())
+    return head.start(), following.start() if following else len(content)
+
+
+def _expressions(keys: Sequence[Accepted]) -> tuple[str, str, str]:
+    """Return Kong's templates: a user's token stays, a known key becomes its role's token."""
+    auth = _choice("headers.apikey", keys, "Bearer ")
+    real = "headers.authorization:sub(1, 10) ~= 'Bearer sb_'"
+    kept = f"(headers.authorization ~= nil and {real} and headers.authorization)"
+    return (
+        f"$({' or '.join((kept, *auth, 'headers.apikey'))})",
+        f"$({' or '.join((*_choice('query_params.apikey', keys), 'query_params.apikey'))})",
+        f"$({' or '.join((*_choice('headers.apikey', keys), *_bearers(keys), 'nil'))})",
+    )
+
+
+def _choice(what: str, keys: Iterable[Accepted], before: str = "") -> list[str]:
+    return [f"({what} == '{one.value}' and '{before}{one.jwt}')" for one in keys]
+
+
+def _bearers(keys: Iterable[Accepted]) -> list[str]:
+    return [f"(headers.authorization == 'Bearer {one.value}' and '{one.jwt}')" for one in keys]
+
+
+def _still_a_file(content: str, document: Document) -> None:
+    try:
+        yaml.load(content, Loader=yaml.CSafeLoader)
+    except yaml.YAMLError:
+        raise CannotRender(
+            f"{document.path} would not be YAML any more with several keys in it.",
+            hint="Write the Authorization header of request-transformer within double quotes.",
+        ) from None
