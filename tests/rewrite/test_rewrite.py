@@ -181,6 +181,30 @@ def test_a_setting_that_a_later_file_outranks_is_written_there(tmp_path: Path) -
     assert text(result.files["later.yml"]) == later.replace("60", '"90"')
 
 
+def test_the_file_that_carries_the_comment_is_uncommented(tmp_path: Path) -> None:
+    later = (
+        "services:\n  auth:\n    restart: 'no'\n  x:\n    environment:\n      #API_JWT_JWKS: a\n"
+    )
+    later += "      B: c\n  realtime:\n    restart: 'no'\n"
+    made = healthy(tmp_path, asymmetric=False).write("later.yml", later)
+    made.set("JWT_JWKS", made.keys.jwt_jwks)
+    ask = Ask(files=("docker-compose.yml", "later.yml"))
+    result = done(made, [UncommentSetting("realtime", "API_JWT_JWKS")], ask=ask)
+    assert list(result.files) == ["docker-compose.yml"]
+
+
+@pytest.mark.parametrize("shape", ["environment: {A: 1}", "environment: *shared"])
+def test_what_cannot_be_patched_can_be_overridden(tmp_path: Path, shape: str) -> None:
+    made = healthy(tmp_path).add_service("mine", f"image: x\n{shape}")
+    made.rewrite("docker-compose.yml", lambda text: "x-env: &shared\n  A: 1\n" + text)
+    edit = SetSetting("mine", "B", "${JWT_JWKS}")
+    result = done(made, [edit])
+    assert value(made, result, "mine", "B") == made.keys.jwt_jwks
+    assert value(made, result, "mine", "A") == "1"
+    with pytest.raises(CannotRewrite, match="not a block"):
+        done(made, [edit], IN_PLACE)
+
+
 def test_a_service_that_only_an_include_defines_is_refused(tmp_path: Path) -> None:
     made = healthy(tmp_path)
     with pytest.raises(CannotRewrite, match="elsewhere is not defined in the compose files"):
@@ -280,3 +304,21 @@ def test_what_nobody_asked_for_is_refused(tmp_path: Path, what: str) -> None:
     other = made.text().replace("GOTRUE_JWT_EXP", "GOTRUE_JWT_EXPIRES")
     with pytest.raises(CannotRewrite, match=f"{says}.* would not be what was meant"):
         done(made, [edit or ReplaceFile("docker-compose.yml", Secret(other))])
+
+
+@pytest.mark.skipif(not ENTRIES, reason="the corpus of real deployments is not beside the checkout")
+@pytest.mark.parametrize("entry", ENTRIES, ids=lambda path: path.name)
+def test_real_files_lose_one_sign_per_line(entry: Path) -> None:
+    ask, source = Ask(env_files=(".env.example",)), FolderSource(entry)
+    carried = inventory(source, ask).services
+    edits = [
+        UncommentSetting(service, name)
+        for service, name in JWKS_SETTINGS
+        if service in carried and name in carried[service].commented
+    ]
+    for path, content in rewrite(source, ask, edits, IN_PLACE).files.items():
+        old = (source.read(path) or b"").decode().splitlines()
+        new = (text(content) or "").splitlines()
+        changed = [(a, b) for a, b in zip(old, new, strict=True) if a != b]
+        assert [a.replace("#", "", 1) for a, _ in changed] == [b for _, b in changed]
+        assert len(changed) == len(edits)

@@ -70,6 +70,13 @@ def set_healthcheck(content: bytes, file: str, service: str, old: str, new: str)
     return _changed(content, lambda text: _healthcheck(text, file, service, old, new))
 
 
+def carries_commented(content: bytes, file: str, service: str, name: str) -> bool:
+    """Whether a line of this service's environment has ``name`` commented out."""
+    text = decode(content).removeprefix(BOM)
+    block = service_of(text, file, service).environment
+    return block is not None and bool(commented(text, block, name))
+
+
 def commented_template(content: bytes, file: str, service: str, name: str) -> str:
     """Return the text that ``name`` would have if its one commented-out line were active."""
     return _uncommented(decode(content).removeprefix(BOM), file, service, name)[1]

@@ -15,6 +15,7 @@ from keyturn.deploy.place import Place
 from keyturn.deploy.rewrite_block import names_service
 from keyturn.deploy.rewrite_compose import (
     active_template,
+    carries_commented,
     commented_template,
     healthcheck_test,
     remove_setting,
@@ -78,7 +79,7 @@ class SettingsWriter:
         """Give ``service`` the setting, in a text that the dialect's reader understands."""
         template = self._understood(service, name, template)
         if self.override is not None:
-            if self._active(self._file_for(service, name), service, name) == template:
+            if self._stands(service, name, template):
                 return
             content = self._override_content()
             written = override_setting(content, self.override, service, name, template)
@@ -165,11 +166,19 @@ class SettingsWriter:
         active = [file for file in files if self._active(file, service, name) is not None]
         if active:
             return active[-1]
-        carrying = [file for file in files if self._carries(file, name)]
+        carrying = [
+            file for file in files if carries_commented(self._read(file), file, service, name)
+        ]
         return (carrying or files)[-1]
 
-    def _carries(self, file: str, name: str) -> bool:
-        return name in decode(self._read(file))
+    def _stands(self, service: str, name: str, template: str) -> bool:
+        try:
+            return self._active(self._file_for(service, name), service, name) == template
+        except CannotRewrite:
+            # Not a block that can be patched; an override can lie over it all the same.
+            if not self._files_of(service):
+                raise
+            return False
 
     def _active(self, file: str, service: str, name: str) -> str | None:
         return active_template(self._read(file), file, service, name)
