@@ -28,6 +28,7 @@ from keyturn.migrate.plan import Check, Plan, Recreate, Step, build_plan
 from keyturn.migrate.plan_json import plan_text
 from keyturn.secret import Secret
 
+pytestmark = pytest.mark.timeout(400)
 INSTANTS = Instants()
 Files = dict[str, tuple[bytes, int]]
 
