@@ -23,6 +23,7 @@ COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
     "status": ("keyturn.cli.status", "Show the parts of a running stack."),
     "down": ("keyturn.cli.down", "Stop a running stack."),
     "doctor": ("keyturn.cli.doctor", "Find out why a request gets 401, and what to do."),
+    "rehearse": ("keyturn.cli.rehearse", "Try the whole migration on a copy, with users."),
     "migrate": ("keyturn.cli.migrate", "Take a deployment from HS256 to ES256, phase by phase."),
     "rotate": ("keyturn.cli.rotate", "Turn the signing key of a deployment."),
     "render": ("keyturn.cli.render", "Write the same keys for an env tab, Kubernetes, SOPS, …"),

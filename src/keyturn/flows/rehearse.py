@@ -7,7 +7,7 @@ The plans are those of ``keyturn migrate`` and ``keyturn rotate`` (:mod:`keyturn
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -31,6 +31,8 @@ from keyturn.flows.rehearse_crowd import Crowd, Living, People
 from keyturn.flows.rehearse_ledger import Ledger, Outcome, Phase
 from keyturn.flows.rehearse_report import Report
 from keyturn.flows.rotate import TurnWish, plan_rotation
+from keyturn.migrate.commands import describe
+from keyturn.migrate.deployment_keys import read_keys
 from keyturn.migrate.fresh import Randomness
 from keyturn.migrate.run import runs
 from keyturn.migrate.waits import retire_wait
@@ -101,11 +103,13 @@ class Rehearsal:
                 return
             self.crowd.wallet.reached = number
             if number == 3:
-                self._retire()
+                self.retire()
             await self.look()
             await self.crowd.forger.try_all()
 
     async def _rotate(self) -> None:
+        if read_keys(self.stage.inventory()).in_use is None:
+            return
         for number, (name, title) in enumerate(_ROTATIONS):
             if number and self.ledger.now.outcome is Outcome.DONE:
                 # So long until the key before it has no valid token left, and goes.
@@ -125,11 +129,14 @@ class Rehearsal:
         try:
             return plan_migration(self._deployment(), wish, self._evidence())
         except StillUsed as used:
-            note = f"`keyturn migrate` would stop here: {used.message}"
-            if note not in self.ledger.now.notes:
-                self.ledger.now.notes.append(note)
+            self._note((f"`keyturn migrate` would stop here: {used.message}",))
             known = Wish(phase=wish.phase, i_know="a rehearsal, to see what would be refused")
             return plan_migration(self._deployment(), known, self._evidence())
+
+    def _note(self, sentences: Iterable[str]) -> None:
+        """Keep what was not said yet."""
+        notes = self.ledger.now.notes
+        notes += [one for one in sentences if not any(one in said for said in notes)]
 
     def _rotation(self) -> Proposal:
         return plan_rotation(self._deployment(), TurnWish(), self._evidence())
@@ -158,7 +165,7 @@ class Rehearsal:
         before = self.stage.inventory()
         try:
             proposal = await self._when_safe(plan)
-            self.ledger.now.notes.extend(proposal.warnings)
+            self._note(proposal.warnings)
             await self.apply(proposal, before)
         except StepFailed as failed:
             self.ledger.end(Outcome.FAILED, failed.message, failed.hint)
@@ -184,18 +191,19 @@ class Rehearsal:
         """Carry a plan out; raises what applying it raises."""
         prepared, phase = proposal.prepared, self.ledger.now
         phase.steps = prepared.plan.steps
-        ports = self._ports(before, len(prepared.plan.commands))
+        ports = self.ports(before, len(prepared.plan.commands))
         keep_contents(ports, prepared)
         with self.clock.busily():
             await apply_plan(ports, prepared.plan, wait=True)
 
-    def _ports(self, before: Inventory, commands: int) -> Ports:
+    def ports(self, before: Inventory, commands: int) -> Ports:
+        """Return the ports of a run on the stage."""
         stage, done = self.stage, 0
 
         def progress(event: Progress) -> None:
             nonlocal done
             done += event.moment == "done"
-            self._tell(done / max(1, commands), type(event.command).__name__)
+            self._tell(done / max(1, commands), describe(event.command))
 
         prober = stage.prober(before)
         return Ports(
@@ -219,7 +227,7 @@ class Rehearsal:
         found = canaries(self.stage.inventory(), self.clock(), self.randomness, True)
         self.crowd.wallet.learn(found)
 
-    def _retire(self) -> None:
+    def retire(self) -> None:
         """From now on the legacy keys are keys that must be refused, also past the gateway."""
         wallet, forger = self.crowd.wallet, self.crowd.forger
         for name, words in _LEGACY_WORDS.items():

@@ -143,7 +143,7 @@ def refusal(act: Act, call: Call, answer: HttpAnswer, wrong: str) -> Refusal:
     said = first_text(members, "message", "msg", "error_description", "error")
     if said is None and "text/plain" in answer.headers.get("content-type", ""):
         said = answer.body[:200].decode("utf-8", "replace").strip()
-    why = answer.headers.get(WHY_HEADER) or wrong
+    why = answer.headers.get(WHY_HEADER) or said or wrong
     return Refusal(act, call.credential, answer.status, code, said or wrong, why)
 
 

@@ -82,7 +82,7 @@ class SocketClient:
             self.caller.ledger.passed(self.act)
 
     async def _keep(self) -> None:
-        if self._socket is None or self._socket.closed or self._apikey != self._key():
+        if self._socket is None or self._socket.closed or self._apikey != self.holder.current:
             await self._drop()
             await self._open()
         elif self._wanted() != self._token:
@@ -91,16 +91,12 @@ class SocketClient:
         await self._send("phoenix", "heartbeat", {})
         await self._reply()
 
-    def _key(self) -> str | None:
-        """A reconnecting client takes the new key when its application was updated."""
-        return self.holder.new if self.holder.may_move else self.holder.old
-
     def _wanted(self) -> str | None:
         session = self.user.session if self.user else None
         return session.access if session else self._apikey
 
     async def _open(self) -> None:
-        self._apikey = self._key()
+        self._apikey = self.holder.current
         base = self.caller.stage.gateway.removeprefix("http")
         key = quote(self._apikey or "", safe="")
         url = f"ws{base}/realtime/v1/websocket?apikey={key}&vsn=1.0.0"

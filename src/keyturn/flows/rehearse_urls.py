@@ -61,7 +61,7 @@ class UrlClient:
         if session is None:
             return
         life = self.first_life if self.user.holder.wallet.reached < 1 else LONG_LIFE
-        keys = Keys(self.user.holder.key(Act("", "", Kind.STORAGE)), session.access)
+        keys = Keys(self.user.holder.current, session.access)
         act = Act("a signed-in user", "signs a URL", Kind.STORAGE)
         upload = with_keys("POST", f"/storage/v1/object/{name}", keys, b"shared")
         if await self.caller.ask(act, upload, status_is(200)) is None:

@@ -69,6 +69,11 @@ class Holder:
         ready = self.moves_after is not None and self.wallet.reached >= self.moves_after
         return ready and self.new is not None
 
+    @property
+    def current(self) -> str | None:
+        """Return the key of an application as it is built now."""
+        return self.new if self.may_move else self.old
+
     def key(self, act: Act) -> str | None:
         """Return the key with which ``act`` is done now."""
         if self.may_move and self.moved.get(act, self.new == self.old):

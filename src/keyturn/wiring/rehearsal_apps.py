@@ -27,6 +27,7 @@ from keyturn.standins.storage.app import StorageApp
 from keyturn.standins.storage.objects import Objects
 from keyturn.wiring.auth import auth_app
 from keyturn.wiring.fixed_ring import fixed_ring
+from keyturn.wiring.plane import auth_plane
 from keyturn.wiring.rehearsal_database import RehearsalDatabase
 from keyturn.wiring.settings import load
 

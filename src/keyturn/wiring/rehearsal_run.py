@@ -1,0 +1,57 @@
+"""Runs a rehearsal from what the command line says."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import uvloop
+
+from keyturn.adapters import system
+from keyturn.deploy.source import Ask
+from keyturn.flows.rehearse import Moment, Rehearsal
+from keyturn.flows.rehearse_crowd import People
+from keyturn.flows.rehearse_naive import NaiveRehearsal
+from keyturn.flows.rehearse_report import Report
+from keyturn.wiring.deployment_folder import deployment_of
+from keyturn.wiring.rehearsal import fast_clock, open_stage
+
+Watch = Callable[[Moment], None]
+
+
+@dataclass(frozen=True, slots=True)
+class RehearsalOptions:
+    """What the command line says."""
+
+    folder: str
+    files: tuple[str, ...] = ()
+    env_files: tuple[str, ...] = ()
+    profiles: tuple[str, ...] = ()
+    naive: bool = False
+    people: People = field(default_factory=People)
+
+
+def run_rehearsal(options: RehearsalOptions, watch: Watch) -> dict[str, Report]:
+    """Return what came of it, by the name of the way: ``keyturn``, or the two naive ones."""
+    folder, ask = deployment_of(options.folder, options.files, options.env_files, options.profiles)
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        return runner.run(_rehearsed(folder, ask, options, watch))
+
+
+async def _rehearsed(
+    folder: Path, ask: Ask, options: RehearsalOptions, watch: Watch
+) -> dict[str, Report]:
+    if not options.naive:
+        clock = fast_clock()
+        async with open_stage(folder, ask, clock) as stage:
+            rehearsal = Rehearsal(stage, clock, options.people, system.entropy, watch)
+            return {"keyturn": await rehearsal.run()}
+    reports = {}
+    for name in ("article", "script"):
+        clock = fast_clock()
+        async with open_stage(folder, ask, clock) as stage:
+            naive = NaiveRehearsal(stage, clock, options.people, system.entropy, watch)
+            reports[name] = await (naive.article() if name == "article" else naive.script())
+    return reports
