@@ -121,6 +121,23 @@ def test_the_steps_of_a_phase_are_commits_of_their_own(run: Run, deployment: Dep
     assert run(*asked).code == 2
 
 
+def test_the_second_half_of_a_commit_is_for_the_keys_of_the_first(
+    run: Run, deployment: Deployment
+) -> None:
+    """An env tab is filled first; the compose file follows, and nobody makes keys twice."""
+    folder = str(deployment.folder)
+    out = deployment.folder / "tab.env"
+    assert run("render", "env", folder, "--phase", "1", "--output", str(out)).code == 0
+    reading = ("--env-file", ".env", "--env-file", "tab.env")
+    made = run("render", "compose-override", folder, *reading, "--phase", "1", "--json")
+    assert made.code == 0, made.out
+    again = run("render", "env", folder, *reading, "--phase", "1", "--private", "--json")
+    assert (again.code, again.json["code"]) == (2, "usage")
+    deployment.write("docker-compose.override.yml", made.json["files"][0]["content"])
+    there = read(deployment.folder, env_files=(".env", "tab.env"))
+    assert len(kids(there)) == 2
+
+
 def test_nobody_signs_with_a_key_that_may_not_be_known_yet(
     run: Run, deployment: Deployment
 ) -> None:

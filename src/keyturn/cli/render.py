@@ -74,6 +74,8 @@ _MOMENT: Final = (
     click.option("--i-know", metavar="REASON", help="Phase 3 all the same."),
 )  # fmt: skip
 _GIVING: Final = (
+    click.option("--sops", metavar="FILE", help="Read this encrypted file with the rest, in "
+                 "memory, by the `sops` on the PATH."),
     click.option("--private", is_flag=True, help="Allow keys on stdout, into a pipe."),
     click.option("--output", "out", metavar="FILE",
                  help="A new file, 0600 when it holds keys; a folder for k8s and envoy."),
@@ -85,12 +87,13 @@ def _world(
 ) -> Callable[[Renderer], click.Command]:
     def decorate(render: Renderer) -> click.Command:
         def run(folder: str, as_json: bool, **given: Any) -> None:
-            from keyturn.wiring.render import open_view
+            from keyturn.wiring.render import Encrypted, open_view
 
             if given.get("edit"):
                 _edit(folder, given, as_json=as_json)
                 return
-            opened = open_view(change_options(folder, given), _moment(given))
+            held = Encrypted(given["sops"]) if given["sops"] else None
+            opened = open_view(change_options(folder, given), _moment(given), held)
             files, notices = render(opened, given)
             _give(opened, files, notices, given, as_json=as_json)
 
@@ -294,7 +297,7 @@ def _edit(folder: str, given: dict[str, Any], *, as_json: bool) -> None:
     from keyturn.deploy.render_kubernetes import kubernetes_entries
     from keyturn.wiring.render import Encrypted, open_view
 
-    if given["out"] is not None or given["private"]:
+    if given["out"] is not None or given["private"] or given["sops"]:
         raise UsageError("--edit writes its file and gives nothing else.")
     file: str = given["edit"]
     held = Encrypted(file)

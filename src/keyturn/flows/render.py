@@ -7,19 +7,24 @@ have been running must be told.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import Final
 
-from keyturn.deploy.inventory import Inventory
+from keyturn.deploy.inventory import Inventory, Kind
 from keyturn.deploy.read import inventory
+from keyturn.deploy.rewrite import rewrite
 from keyturn.deploy.rewrite_overlay import Overlay
 from keyturn.deploy.source import Ask, Source
 from keyturn.errors import RefusedUnsafe, UsageError
 from keyturn.flows.change import Deployment, Proposal
+from keyturn.migrate import wires
 from keyturn.migrate.commands import Probe, WaitUntil, WriteFile
 from keyturn.migrate.deployment_keys import read_keys
 from keyturn.migrate.plan import Plan
 from keyturn.migrate.proof import PUBLISH, SIGN
 from keyturn.migrate.run import Run
+
+_WIRES: Final = (wires.AUTH, wires.REST, wires.REALTIME, wires.FUNCTIONS, wires.STORAGE_OWN)
 
 
 class DeployedSinceUnknown(RefusedUnsafe):
@@ -79,6 +84,28 @@ def as_it_would_be(deployment: Deployment, proposal: Proposal, steps: int | None
         plan.steps[:kept],
         proposal.warnings,
     )
+
+
+def with_committed_keys(deployment: Deployment) -> Deployment:
+    """Return the deployment with the keys of its env file handed to Auth.
+
+    Who commits variables first, and the compose file after, has keys that nobody reads yet: they
+    are the ones to go on with, or the second half would be made for other keys.
+    """
+    there = deployment.inventory
+    auth = there.of_kind(Kind.AUTH)
+    held = there.variable(wires.AUTH.variable)
+    if auth is None or auth.get(wires.AUTH.setting) is not None or not held or not held.value:
+        return deployment
+    edits = tuple(
+        edit
+        for wire in _WIRES
+        if (found := there.variable(wire.variable)) is not None and found.value
+        for edit in wires.edits(there, wire)
+    )
+    made = rewrite(deployment.source, deployment.ask, edits, deployment.style)
+    handed = replace(deployment, source=Overlay(deployment.source, dict(made.files)))
+    return handed if read_keys(handed.inventory).kids else deployment
 
 
 def _written(source: Source, proposal: Proposal, steps: int) -> Source:

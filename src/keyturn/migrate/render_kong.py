@@ -20,6 +20,12 @@ NAME: Final = "kong.yml"
 CONSUMERS: Final = {"anon": "anon", "service_role": "service_role"}
 _KEY_LINE: Final = re.compile(r"(?m)^([ \t]*)- key:[ \t]*(\S*)[ \t]*(?:#.*)?(?:\r?\n|\Z)")
 _EXPRESSIONS: Final = ("LUA_AUTH_EXPR", "LUA_RT_WS_EXPR", "LUA_FUNCTIONS_EXPR")
+_WRITTEN_OUT: Final = (
+    r"\$\(\(headers\.authorization ~= nil and [^\"\n]* or headers\.apikey\)",
+    r"\$\((?:\(query_params\.apikey == '[^\"\n]* or )?query_params\.apikey\)",
+    r"\$\((?:\(headers\.apikey == '[^\"\n]* or )?nil\)",
+)
+"""The same three as an earlier rendering left them, so that its file can be rendered again."""
 
 
 def kong_file(inventory: Inventory) -> Rendered:
@@ -27,6 +33,8 @@ def kong_file(inventory: Inventory) -> Rendered:
     document = _own(inventory)
     keys = accepted_keys(inventory)
     content = document.text or ""
+    for name, written in zip(_EXPRESSIONS, _WRITTEN_OUT, strict=True):
+        content = re.sub(written, f"${name}", content)
     opaque = [one for one in keys if one.opaque]
     if opaque and "LUA_AUTH_EXPR" not in content:
         raise CannotRender(

@@ -22,7 +22,7 @@ from keyturn.deploy.source import Ask
 from keyturn.errors import Conflict, UsageError
 from keyturn.flows.change import Deployment
 from keyturn.flows.migrate import Wish, plan_migration
-from keyturn.flows.render import View, as_it_stands, as_it_would_be, testimony
+from keyturn.flows.render import View, as_it_stands, as_it_would_be, testimony, with_committed_keys
 from keyturn.flows.rotate import TurnWish, plan_rotation
 from keyturn.secret import Secret
 from keyturn.wiring.change import ChangeOptions, Workshop
@@ -91,11 +91,13 @@ def _view(deployment: Deployment, workshop: Workshop, moment: Moment) -> View:
             raise UsageError("--deployed-at lies in the future.")
         runs = (*runs, testimony(deployment.inventory, moment.deployed_at))
     evidence = gather(runs, moment.access_log, moment.database_file)
+    planned = with_committed_keys(deployment)
     if moment.wish is not None:
-        proposal = plan_migration(deployment, moment.wish, evidence)
+        proposal = plan_migration(planned, moment.wish, evidence)
     else:
-        proposal = plan_rotation(deployment, moment.turn or TurnWish(), evidence)
-    return as_it_would_be(deployment, proposal, moment.steps)
+        proposal = plan_rotation(planned, moment.turn or TurnWish(), evidence)
+    view = as_it_would_be(planned, proposal, moment.steps)
+    return replace(view, before=deployment.inventory, original=deployment.source)
 
 
 class Encrypted:
