@@ -79,7 +79,6 @@ async def test_what_gotrue_has_and_we_have_not_is_refused_by_name(open_server: O
             (404, "feature_disabled", "POST", "/oauth/token"),
             (404, "feature_disabled", "GET", "/.well-known/oauth-authorization-server"),
             (404, "feature_disabled", "GET", "/admin/audit"),
-            (422, "mfa_totp_enroll_not_enabled", "POST", "/factors"),
         ):
             await auth.refused(status, code, method, path)
 

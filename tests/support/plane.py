@@ -12,8 +12,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol, cast
 
 from keyturn.accounts.settings import AuthSettings
+from keyturn.adapters.column_cipher import Columns
 from keyturn.adapters.hashing import ThreadedHasher
 from keyturn.adapters.postgres.account_store import PostgresAccountStore
+from keyturn.adapters.postgres.factor_store import PostgresFactorStore
 from keyturn.adapters.postgres.pool import Pool
 from keyturn.flows import sign_in, sign_up
 from keyturn.flows.plane import AuthPlane, Granted
@@ -117,6 +119,8 @@ async def open_plane(
     plane = TestPlane(
         settings=settings,
         accounts=PostgresAccountStore(cast("Pool", pool)),
+        factors=PostgresFactorStore(cast("Pool", pool)),
+        columns=Columns({}, None, os.urandom),
         ring=_ring,
         hasher=_hasher,
         clock=MovableClock(),

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
+from keyturn.accounts.error_rows_factors import FACTOR_ROWS
 from keyturn.errors import KeyturnError
 
 
@@ -326,6 +327,7 @@ _TABLE = (
         "ID must conform to the uuid v4 format",
     ),
     ("user_exists", 422, "user_already_exists", "A user with this ID has already been registered"),
+    *FACTOR_ROWS,
 )
 
 _ROWS: Mapping[str, ErrorRow] = {line[0]: ErrorRow(*line) for line in _TABLE}

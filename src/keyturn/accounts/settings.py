@@ -5,8 +5,11 @@ The environment is read in wiring; here are only values. ``None`` for a duration
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
+from urllib.parse import urlsplit
+
+from keyturn.accounts.mfa import MfaSettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +21,8 @@ class AuthSettings:
     jwt_aud: str = "authenticated"  # JWT_AUD
     default_group: str = "authenticated"  # JWT_DEFAULT_GROUP_NAME: ``role`` of new users
     admin_roles: frozenset[str] = frozenset({"service_role", "supabase_admin"})  # JWT_ADMIN_ROLES
+
+    site_url: str = "http://localhost:3000"  # SITE_URL: the application that users are sent to
 
     disable_signup: bool = False  # DISABLE_SIGNUP
     external_email_enabled: bool = True  # EXTERNAL_EMAIL_ENABLED
@@ -48,3 +53,11 @@ class AuthSettings:
     sessions_tags: tuple[str, ...] = ()  # SESSIONS_TAGS
 
     audit_log_postgres: bool = True  # not AUDIT_LOG_DISABLE_POSTGRES
+
+    manual_linking: bool = False  # SECURITY_MANUAL_LINKING_ENABLED
+    mfa: MfaSettings = field(default_factory=MfaSettings)  # MFA_*
+
+    @property
+    def site_host(self) -> str:
+        """Host and port of the application: how it introduces itself to authenticator apps."""
+        return urlsplit(self.site_url).netloc

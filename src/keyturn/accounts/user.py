@@ -156,7 +156,8 @@ def _identity_json(identity: Identity) -> IdentityJson:
     )
 
 
-def _factor_json(factor: Factor) -> FactorJson:
+def factor_json(factor: Factor) -> FactorJson:
+    """Return a factor as the admin API and ``GET /user`` show it."""
     return FactorJson(
         id=factor.id,
         created_at=rfc3339(factor.created_at),
@@ -191,7 +192,7 @@ def user_json(user: User) -> UserJson:
         _time(user.last_sign_in_at),
         user.app_metadata,
         user.user_metadata,
-        [_factor_json(factor) for factor in user.factors] or msgspec.UNSET,
+        [factor_json(factor) for factor in user.factors] or msgspec.UNSET,
         [_identity_json(identity) for identity in user.identities],
         rfc3339(user.created_at),
         rfc3339(user.updated_at),

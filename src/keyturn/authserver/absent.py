@@ -27,7 +27,6 @@ class Absent:
 
 
 _NO_MAIL: Final = "This Auth server sends no mail or SMS yet, so it cannot do this."
-_NO_MFA: Final = "Multi-factor authentication is not part of this Auth server yet."
 _NO_PROVIDERS: Final = "Unsupported provider: no external provider is enabled"
 _PASSKEYS: Final = "Passkeys are disabled"
 _SAML: Final = "SAML 2.0 is disabled"
@@ -43,12 +42,9 @@ ABSENT: Final = (
     Absent("/reauthenticate", ("GET",), 422, "email_provider_disabled", _NO_MAIL),
     Absent("/invite", ("POST",), 422, "email_provider_disabled", _NO_MAIL),
     Absent("/admin/generate_link", ("POST",), 422, "email_provider_disabled", _NO_MAIL),
-    Absent("/factors", ("POST",), 422, "mfa_totp_enroll_not_enabled", _NO_MFA),
-    Absent("/factors/{rest:path}", ("POST", "DELETE"), 422, "mfa_totp_verify_not_enabled", _NO_MFA),
     Absent("/authorize", ("GET",), 400, "validation_failed", _NO_PROVIDERS),
     Absent("/callback", ("GET", "POST"), 400, "validation_failed", _NO_PROVIDERS),
     Absent("/user/identities/authorize", ("GET",), 404, "manual_linking_disabled", _LINKING),
-    Absent("/user/identities/{id}", ("DELETE",), 404, "manual_linking_disabled", _LINKING),
     Absent("/passkeys", ("GET",), 404, "passkey_disabled", _PASSKEYS),
     Absent(
         "/passkeys/{rest:path}", ("POST", "PATCH", "DELETE"), 404, "passkey_disabled", _PASSKEYS

@@ -71,6 +71,29 @@ class AdminUserBody(msgspec.Struct):
     ban_duration: str | None = None
 
 
+class FactorBody(msgspec.Struct):
+    """``POST /factors``."""
+
+    friendly_name: str | None = None
+    factor_type: str | None = None
+    issuer: str | None = None
+    phone: str | None = None
+
+
+class VerifyFactorBody(msgspec.Struct):
+    """``POST /factors/{id}/verify``."""
+
+    challenge_id: str | None = None
+    code: str | None = None
+
+
+class AdminFactorBody(msgspec.Struct):
+    """``PUT /admin/users/{id}/factors/{factor_id}``."""
+
+    friendly_name: str | None = None
+    phone: str | None = None
+
+
 class DeleteUserBody(msgspec.Struct):
     """``DELETE /admin/users/{id}``; the body may be missing."""
 

@@ -7,7 +7,9 @@ from collections.abc import Iterator
 from keyturn.authserver.about import About
 from keyturn.authserver.absent import ABSENT, Absent
 from keyturn.authserver.admin import AdminUsers
+from keyturn.authserver.admin_factors import AdminFactors
 from keyturn.authserver.exchange import Exchange, Handler, Reply
+from keyturn.authserver.factors import Factors
 from keyturn.authserver.health import Health
 from keyturn.authserver.published import DISCOVERY_PATH, JWKS_PATH, Published
 from keyturn.authserver.reporting import Metrics
@@ -21,7 +23,7 @@ def auth_routes(
     plane: AuthPlane, published: Published, health: Health, metrics: Metrics | None
 ) -> Routes:
     """Return the routes of the Auth server."""
-    return Routes([*_present(plane, published, health, metrics), *_absent()])
+    return Routes([*_present(plane, published, health, metrics), *_factors(plane), *_absent()])
 
 
 def _present(
@@ -48,6 +50,22 @@ def _present(
         Endpoint("GET", one_user, admin.get),
         Endpoint("PUT", one_user, admin.update),
         Endpoint("DELETE", one_user, admin.delete),
+    ]
+
+
+def _factors(plane: AuthPlane) -> list[Endpoint]:
+    """Return second factors and identities."""
+    factors, admin = Factors(plane), AdminFactors(plane)
+    one_factor, one_of_user = "/factors/{factor_id}", "/admin/users/{user_id}/factors/{factor_id}"
+    return [
+        Endpoint("DELETE", "/user/identities/{identity_id}", factors.unlink),
+        Endpoint("POST", "/factors", factors.enroll),
+        Endpoint("POST", one_factor + "/challenge", factors.challenge),
+        Endpoint("POST", one_factor + "/verify", factors.verify),
+        Endpoint("DELETE", one_factor, factors.unenroll),
+        Endpoint("GET", "/admin/users/{user_id}/factors", admin.list),
+        Endpoint("PUT", one_of_user, admin.update),
+        Endpoint("DELETE", one_of_user, admin.delete),
     ]
 
 

@@ -110,7 +110,7 @@ async def create(plane: AuthPlane, admin: Admin, request: AdminUser, client: Cli
         banned_until=_ban(request.ban_duration, now)[0],
     )
     return await plane.accounts.create_user(
-        new, _actor(admin), client, now, audit=plane.settings.audit_log_postgres
+        new, actor(admin), client, now, audit=plane.settings.audit_log_postgres
     )
 
 
@@ -166,7 +166,7 @@ async def update(
         lift_ban=lift,
     )
     audit = plane.settings.audit_log_postgres
-    return await plane.accounts.update_user(target, change, _actor(admin), client, now, audit=audit)
+    return await plane.accounts.update_user(target, change, actor(admin), client, now, audit=audit)
 
 
 async def delete(
@@ -179,7 +179,7 @@ async def delete(
     """
     audit = plane.settings.audit_log_postgres
     await plane.accounts.delete_user(
-        _id(user_id), _actor(admin), client, plane.clock(), soft=soft, audit=audit
+        _id(user_id), actor(admin), client, plane.clock(), soft=soft, audit=audit
     )
 
 
@@ -223,7 +223,8 @@ def _ban(duration: str, now: datetime) -> tuple[datetime | None, bool]:
         raise refuse("validation_failed", f"invalid format for ban duration: {wrong}") from None
 
 
-def _actor(admin: Admin) -> Actor:
+def actor(admin: Admin) -> Actor:
+    """Return how ``admin`` appears in the audit log; an API key goes by its role."""
     if admin.user is not None:
         return actor_of(admin.user)
     return Actor(id=_NIL_UUID, username=str(admin.claims.get("role", "")))

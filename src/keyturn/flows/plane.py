@@ -15,6 +15,8 @@ from keyturn.accounts.settings import AuthSettings
 from keyturn.accounts.user import User
 from keyturn.clock import Clock
 from keyturn.flows.ports.accounts import AccountStore, ClientInfo
+from keyturn.flows.ports.columns import ColumnCipher
+from keyturn.flows.ports.factors import FactorStore
 from keyturn.flows.ports.hashing import PasswordHasher
 from keyturn.flows.ports.ring import RingSource
 
@@ -27,6 +29,8 @@ class AuthPlane:
 
     settings: AuthSettings
     accounts: AccountStore
+    factors: FactorStore
+    columns: ColumnCipher
     ring: RingSource
     hasher: PasswordHasher
     clock: Clock

@@ -34,7 +34,7 @@ async def refresh(plane: AuthPlane, token: str, client: ClientInfo) -> Granted:
     else:
         attempt = _counting(plane, parsed, client)
     now, outcome = await _patiently(plane, attempt)
-    return _granted(plane, outcome, now)
+    return granted(plane, outcome, now)
 
 
 def _swapping(plane: AuthPlane, token: SimpleToken, client: ClientInfo) -> Attempt:
@@ -79,7 +79,8 @@ async def _patiently(plane: AuthPlane, attempt: Attempt) -> tuple[datetime, Refr
         waited += pause
 
 
-def _granted(plane: AuthPlane, outcome: RefreshOutcome, now: datetime) -> Granted:
+def granted(plane: AuthPlane, outcome: RefreshOutcome, now: datetime) -> Granted:
+    """Return the tokens of ``outcome``, or raise the row that its verdict names."""
     if outcome.verdict == "invalid_client":
         raise OAuthRefusal(
             "invalid_client", "This session belongs to an OAuth client, which has to refresh it"

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from keyturn.adapters import system
 from keyturn.adapters.hashing import ThreadedHasher
-from keyturn.adapters.postgres.account_store import HOT_STATEMENTS, PostgresAccountStore
+from keyturn.adapters.postgres.account_store import HOT_STATEMENTS
 from keyturn.adapters.postgres.migrations import migrate
 from keyturn.adapters.postgres.pool import Pool
 from keyturn.adapters.postgres.ring_watch import RingWatcher
@@ -26,6 +26,7 @@ from keyturn.flows.plane import AuthPlane
 from keyturn.secret import Secret
 from keyturn.wiring.first_keys import first_keys
 from keyturn.wiring.locations import Locations, auth_database, locations
+from keyturn.wiring.plane import auth_plane
 from keyturn.wiring.ring import master_sealer, open_ring
 from keyturn.wiring.settings import Settings
 
@@ -87,13 +88,8 @@ async def open_auth(
         await watcher.start()
         try:
             async with _gauges(metrics, pool, watcher):
-                plane = AuthPlane(
-                    settings=settings.accounts,
-                    accounts=PostgresAccountStore(pool),
-                    ring=watcher,
-                    hasher=hasher,
-                    clock=system.now,
-                    entropy=system.entropy,
+                plane = auth_plane(
+                    settings.accounts, pool, watcher, hasher, columns=settings.columns
                 )
                 ping = functools.partial(pool.fetchval, "select 1")
                 yield auth_app(settings, plane, ping, log=log, metrics=metrics)

@@ -13,6 +13,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final
 
+from keyturn.accounts.mfa import MfaSettings
 from keyturn.accounts.settings import AuthSettings
 from keyturn.authserver.options import ServerOptions
 from keyturn.errors import UsageError
@@ -27,6 +28,7 @@ _LARGEST_SECRET_FILE: Final = 1 << 20
 _KNOWN: Final = frozenset(name for row in TABLE for name in row.names)
 # Variables of other parts of Keyturn, which start with the same prefix.
 _OWN_PREFIX: Final = "KEYTURN_"
+_GROUPS: Final = ("process", "server", "accounts", "ring", "columns", "mfa")
 
 
 class BadSettings(UsageError):
@@ -57,6 +59,16 @@ class ProcessSettings:
 
 
 @dataclass(frozen=True)
+class ColumnSettings:
+    """The keys of encrypted columns (GoTrue's ``SECURITY_DB_ENCRYPTION_*``)."""
+
+    encrypt: bool = False
+    key_id: str | None = None
+    key: Secret | None = None
+    older: Secret | None = None
+
+
+@dataclass(frozen=True)
 class Settings:
     """Everything that the environment says."""
 
@@ -64,6 +76,7 @@ class Settings:
     server: ServerOptions
     accounts: AuthSettings
     ring: RingPolicy
+    columns: ColumnSettings = ColumnSettings()
     idle: Mapping[str, str] = field(default_factory=dict)
     """Set, known to GoTrue, without effect here: name → why."""
     unknown: Mapping[str, str | None] = field(default_factory=dict)
@@ -77,8 +90,7 @@ class Settings:
 
 def load(environment: Mapping[str, str]) -> Settings:
     """Read ``environment``; raises :class:`BadSettings` naming every variable that is wrong."""
-    groups: dict[str, dict[str, Any]] = {name: {} for name in ("process", "server", "accounts")}
-    groups["ring"] = {}
+    groups: dict[str, dict[str, Any]] = {name: {} for name in _GROUPS}
     problems: list[str] = []
     for row in TABLE:
         try:
@@ -105,8 +117,9 @@ def _assemble(groups: dict[str, dict[str, Any]], environment: Mapping[str, str])
     return Settings(
         process=process,
         server=ServerOptions(**groups["server"]),
-        accounts=AuthSettings(**groups["accounts"]),
+        accounts=AuthSettings(**groups["accounts"], mfa=MfaSettings(**groups["mfa"])),
         ring=RingPolicy(**ring),
+        columns=ColumnSettings(**groups["columns"]),
         idle=dict(_idle(environment)),
         unknown=dict(_unknown(environment)),
     )

@@ -50,6 +50,13 @@ ACCOUNTS: Final[Mapping[str, tuple[Setting, ...]]] = {
     ),
     "Sign-up and sign-in": (
         _row(
+            "GOTRUE_SITE_URL",
+            read.text,
+            "http://localhost:3000",
+            "accounts.site_url",
+            "Where the application is. Its host names the account in authenticator apps.",
+        ),
+        _row(
             "GOTRUE_DISABLE_SIGNUP",
             read.boolean,
             "false",

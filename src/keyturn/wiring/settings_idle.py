@@ -16,7 +16,7 @@ _NO_MAIL: Final = "this version sends no mail"
 _NO_SMS: Final = "this version sends no SMS"
 
 IDLE: Final[tuple[Idle, ...]] = (
-    Idle(r"SITE_URL|URI_ALLOW_LIST", "only mails and redirects use it, and this version has none"),
+    Idle(r"URI_ALLOW_LIST", "only mails and redirects use it, and this version has none"),
     Idle(r"SMTP_\w+", _NO_MAIL),
     Idle(r"MAILER_\w+", _NO_MAIL),
     Idle(r"RATE_LIMIT_EMAIL_SENT", _NO_MAIL),
@@ -31,19 +31,16 @@ IDLE: Final[tuple[Idle, ...]] = (
         "this version has no external providers",
     ),
     Idle(r"CUSTOM_OAUTH_\w+", "this version has no external providers"),
-    Idle(r"MFA_\w+", "this version has no multi-factor authentication"),
+    Idle(r"MFA_PHONE_\w+", _NO_SMS),
+    Idle(r"MFA_WEB_AUTHN_\w+", "this version has no WebAuthn factors"),
+    Idle(r"MFA_RATE_LIMIT_\w+", "this version has no rate limits; set them at the gateway"),
+    Idle(r"MFA_ENABLED", "GoTrue does not use it either; GOTRUE_MFA_TOTP_* decide"),
     Idle(r"PASSKEY_\w+|WEBAUTHN_\w+", "this version has no passkeys"),
     Idle(r"SAML_\w+", "this version has no SAML"),
     Idle(r"OAUTH_SERVER_\w+", "this version is no OAuth server"),
     Idle(r"HOOK_\w+|WEBHOOK_\w+", "this version calls no hooks"),
     Idle(r"EXPERIMENTAL_\w+", "this version has no such experiment"),
     Idle(r"PASSWORD_HIBP_\w+", "this version does not ask Have I Been Pwned"),
-    Idle(
-        r"SECURITY_DB_ENCRYPTION_\w+",
-        "this version neither writes nor reads encrypted columns; private keys are sealed with "
-        "KEYTURN_MASTER_KEY",
-    ),
-    Idle(r"SECURITY_MANUAL_LINKING_ENABLED", "this version has no external providers"),
     Idle(
         r"SECURITY_SB_FORWARDED_FOR_ENABLED",
         "set KEYTURN_TRUSTED_PROXIES instead",

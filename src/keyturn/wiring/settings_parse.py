@@ -185,6 +185,11 @@ def timeout(value: str) -> timedelta:
     return found
 
 
+def lifetime(value: str) -> timedelta:
+    """Read a duration above zero; a bare number is seconds, as GoTrue has it here."""
+    return timeout(f"{value}s" if re.fullmatch(r"[0-9]{1,9}(\.[0-9]+)?", value) else value)
+
+
 def token_life(value: str) -> int:
     """Read the life of an access token in seconds; 0 is GoTrue's spelling of 3600."""
     seconds = integer(value)

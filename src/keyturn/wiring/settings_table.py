@@ -10,9 +10,15 @@ from collections.abc import Mapping
 from typing import Final
 
 from keyturn.wiring.settings_accounts import ACCOUNTS
+from keyturn.wiring.settings_factors import FACTORS
 from keyturn.wiring.settings_operation import OPERATION
 from keyturn.wiring.settings_process import PROCESS
 from keyturn.wiring.settings_row import Setting
 
-SECTIONS: Final[Mapping[str, tuple[Setting, ...]]] = {**PROCESS, **ACCOUNTS, **OPERATION}
+SECTIONS: Final[Mapping[str, tuple[Setting, ...]]] = {
+    **PROCESS,
+    **ACCOUNTS,
+    **FACTORS,
+    **OPERATION,
+}
 TABLE: Final[tuple[Setting, ...]] = tuple(row for rows in SECTIONS.values() for row in rows)

@@ -13,6 +13,8 @@ _UNIQUE = {
     "users_email_partial_key": "email_exists",
     "users_phone_key": "phone_exists",
     "users_pkey": "user_exists",
+    "mfa_factors_user_friendly_name_unique": "factor_name_conflict",
+    "unique_phone_factor_per_user": "factor_phone_verified",
 }
 _TOO_LONG = "22001"
 _DATA_EXCEPTION = "22"
@@ -36,9 +38,8 @@ def translated(row_name: str) -> Iterator[None]:
 
 def _translated(raised: asyncpg.PostgresError, row_name: str) -> AuthError | None:
     state = getattr(raised, "sqlstate", None) or ""
-    table = getattr(raised, "table_name", None)
     schema = getattr(raised, "schema_name", None)
-    if schema == "auth" and table == "users":
+    if schema == "auth":
         known = _UNIQUE.get(getattr(raised, "constraint_name", None) or "")
         if known:
             return refuse(known)

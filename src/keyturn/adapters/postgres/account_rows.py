@@ -8,7 +8,8 @@ import msgspec
 
 from keyturn.accounts.sessions import Amr, Session
 from keyturn.accounts.user import Factor, Identity, User
-from keyturn.flows.ports.accounts import Actor, NewUser, UserChange
+from keyturn.flows.ports.accounts import Actor, NewUser, RefreshOutcome, UserChange
+from keyturn.flows.ports.factors import NewFactor, Proof
 
 _identities = msgspec.json.Decoder(tuple[Identity, ...])
 _factors = msgspec.json.Decoder(tuple[Factor, ...])
@@ -36,12 +37,20 @@ def session(row: Any) -> Session:
     return Session(session_id, created_at, methods, oauth_client_id, scopes)
 
 
+def refreshed(row: Any) -> RefreshOutcome:
+    """Return the outcome in a value of type ``keyturn.refreshed``."""
+    verdict, cause, token, hmac_key, counter, who, opened = tuple(row)
+    if verdict != "ok":
+        return RefreshOutcome(verdict)
+    return RefreshOutcome(verdict, cause, token, hmac_key, counter, user(who), session(opened))
+
+
 def compact(text: str) -> msgspec.Raw:
     """Return JSON without the spaces that jsonb's text has: verifiers re-encode and compare."""
     return msgspec.Raw(msgspec.json.format(text.encode(), indent=-1))
 
 
-def document(value: NewUser | UserChange | Actor | None) -> str | None:
+def document(value: NewUser | UserChange | Actor | NewFactor | Proof | None) -> str | None:
     """Return ``value`` as JSON text; members that are None are left out."""
     if value is None:
         return None

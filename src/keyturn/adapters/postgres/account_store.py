@@ -157,7 +157,7 @@ class PostgresAccountStore:
             client.user_agent,
             self._rules(settings),
         )
-        return _outcome(row)
+        return account_rows.refreshed(row)
 
     async def refresh_v2(
         self,
@@ -181,7 +181,7 @@ class PostgresAccountStore:
             client.user_agent,
             self._rules(settings),
         )
-        return _outcome(row)
+        return account_rows.refreshed(row)
 
     async def sign_out(
         self,
@@ -262,21 +262,6 @@ def _session_arguments(session: NewSession) -> tuple[str | None, ...]:
 
 def _opened(row: Any) -> Opened:
     return Opened(account_rows.user(row["who"]), account_rows.session(row["opened"]))
-
-
-def _outcome(row: Any) -> RefreshOutcome:
-    verdict, cause, token, hmac_key, counter, who, opened = tuple(row)
-    if verdict != "ok":
-        return RefreshOutcome(verdict)
-    return RefreshOutcome(
-        verdict,
-        cause,
-        token,
-        hmac_key,
-        counter,
-        account_rows.user(who),
-        account_rows.session(opened),
-    )
 
 
 def _rules(settings: AuthSettings) -> tuple[object, ...]:

@@ -1,0 +1,138 @@
+"""Refusals about identities, second factors and passkeys: rows of :mod:`keyturn.accounts.errors`.
+
+One line is name, HTTP status, ``error_code`` and GoTrue 2.196's sentence.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+Line = tuple[str, int, str, str]
+
+_TOO_MANY: Final = "Maximum number of verified factors reached, unenroll to continue"
+
+FACTOR_ROWS: Final[tuple[Line, ...]] = (
+    # identities
+    ("manual_linking_disabled", 404, "manual_linking_disabled", "Manual linking is disabled"),
+    ("identity_id_not_uuid", 404, "validation_failed", "identity_id must be an UUID"),
+    (
+        "unexpected_audience",
+        403,
+        "unexpected_audience",
+        "Token audience doesn't match request audience",
+    ),
+    (
+        "single_identity",
+        422,
+        "single_identity_not_deletable",
+        "User must have at least 1 identity after unlinking",
+    ),
+    ("identity_not_found", 422, "identity_not_found", "Identity doesn't exist"),
+    (
+        "identity_email_conflict",
+        422,
+        "email_conflict_identity_not_deletable",
+        "Unable to unlink identity due to email conflict",
+    ),
+    # second factors
+    (
+        "not_for_anonymous",
+        403,
+        "no_authorization",
+        "Anonymous user not allowed to perform these actions",
+    ),
+    (
+        "factor_needs_session",
+        403,
+        "session_not_found",
+        "A valid session and a registered user are required to enroll a factor",
+    ),
+    (
+        "factor_type",
+        400,
+        "validation_failed",
+        "factor_type needs to be totp, phone, or webauthn",
+    ),
+    ("totp_enroll_off", 422, "mfa_totp_enroll_not_enabled", "MFA enroll is disabled for TOTP"),
+    ("phone_enroll_off", 422, "mfa_phone_enroll_not_enabled", "MFA enroll is disabled for Phone"),
+    (
+        "webauthn_enroll_off",
+        422,
+        "mfa_webauthn_enroll_not_enabled",
+        "MFA enroll is disabled for WebAuthn",
+    ),
+    (
+        "totp_verify_off",
+        422,
+        "mfa_totp_verify_not_enabled",
+        "MFA verification is disabled for TOTP",
+    ),
+    (
+        "phone_verify_off",
+        422,
+        "mfa_phone_verify_not_enabled",
+        "MFA verification is disabled for Phone",
+    ),
+    (
+        "webauthn_verify_off",
+        422,
+        "mfa_webauthn_verify_not_enabled",
+        "MFA verification is disabled for WebAuthn",
+    ),
+    (
+        "factor_phone_required",
+        400,
+        "validation_failed",
+        "Phone number required to enroll Phone factor",
+    ),
+    (
+        "factor_phone_verified",
+        422,
+        "mfa_verified_factor_exists",
+        "A verified phone factor already exists, unenroll the existing factor to continue",
+    ),
+    (
+        "factor_name_conflict",
+        422,
+        "mfa_factor_name_conflict",
+        "A factor with this friendly name for this user already exists",
+    ),
+    ("too_many_factors", 422, "too_many_enrolled_mfa_factors", _TOO_MANY),
+    ("enrolling_factor", 500, "unexpected_failure", "Database error saving the factor"),
+    ("enroll_needs_aal2", 403, "insufficient_aal", "AAL2 required to enroll a new factor"),
+    ("factor_id_not_uuid", 404, "validation_failed", "factor_id must be an UUID"),
+    ("factor_not_found", 404, "mfa_factor_not_found", "Factor not found"),
+    (
+        "challenge_not_found",
+        422,
+        "mfa_factor_not_found",
+        "MFA factor with the provided challenge ID not found",
+    ),
+    (
+        "factor_ip_mismatch",
+        422,
+        "mfa_ip_address_mismatch",
+        "Challenge and verify IP addresses mismatch.",
+    ),
+    (
+        "challenge_expired",
+        422,
+        "mfa_challenge_expired",
+        "The MFA challenge has expired, verify against another or create a new challenge.",
+    ),
+    ("code_required", 400, "validation_failed", "Code needs to be non-empty"),
+    ("totp_wrong", 422, "mfa_verification_failed", "Invalid TOTP code entered"),
+    (
+        "unenroll_needs_aal2",
+        422,
+        "insufficient_aal",
+        "AAL2 required to unenroll verified factor",
+    ),
+    # Keyturn: the key that the column was encrypted with is not in the settings.
+    (
+        "column_unreadable",
+        500,
+        "unexpected_failure",
+        "Database error verifying MFA TOTP secret",
+    ),
+)

@@ -1,0 +1,1 @@
+select keyturn.challenge_factor($1, $2, $3, $4, $5, $6, $7, $8)

@@ -1,0 +1,107 @@
+"""``/factors`` and ``/user/identities``: a user's ways to prove who they are."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import msgspec
+
+from keyturn.authserver import bodies
+from keyturn.authserver.exchange import JSON, Exchange, Reply
+from keyturn.authserver.tokens import AUDIENCE, NO_STORE, client_of, granted_reply
+from keyturn.authserver.users import AUTHORIZATION
+from keyturn.flows import factors, identities
+from keyturn.flows.callers import authenticate
+from keyturn.flows.plane import AuthPlane, Caller
+
+_encode: Final = msgspec.json.Encoder().encode
+
+
+class TotpJson(msgspec.Struct):
+    """What an authenticator app needs: a picture, the secret and its address."""
+
+    qr_code: str
+    secret: str
+    uri: str
+
+
+class EnrolledJson(msgspec.Struct):
+    """The answer of ``POST /factors``."""
+
+    id: str
+    type: str
+    friendly_name: str
+    totp: TotpJson | msgspec.UnsetType = msgspec.UNSET
+    phone: str | msgspec.UnsetType = msgspec.UNSET
+
+
+class ChallengedJson(msgspec.Struct):
+    """The answer of ``POST /factors/{id}/challenge``; ``expires_at`` in Unix seconds."""
+
+    id: str
+    type: str
+    expires_at: int
+
+
+class Factors:
+    """Answers ``/factors`` and ``DELETE /user/identities/{identity_id}``."""
+
+    def __init__(self, plane: AuthPlane) -> None:
+        self._plane = plane
+
+    async def _caller(self, exchange: Exchange) -> Caller:
+        return await authenticate(self._plane, exchange.header(AUTHORIZATION))
+
+    async def _permanent(self, exchange: Exchange) -> Caller:
+        caller = await self._caller(exchange)
+        factors.require_permanent(caller)
+        return caller
+
+    async def enroll(self, exchange: Exchange) -> Reply:
+        """``POST /factors``: the answer shows a TOTP secret, this once."""
+        caller = await self._permanent(exchange)
+        body = await bodies.read(exchange, bodies.FactorBody)
+        request = factors.Enrolment(
+            type=body.factor_type or "",
+            friendly_name=body.friendly_name or "",
+            issuer=body.issuer or "",
+            phone=body.phone or "",
+        )
+        made = await factors.enroll(self._plane, caller, request, client_of(exchange))
+        totp = TotpJson(made.qr_code, made.secret, made.uri) if made.secret else msgspec.UNSET
+        body_json = EnrolledJson(
+            made.id, made.type, made.friendly_name, totp, made.phone or msgspec.UNSET
+        )
+        return Reply(200, _encode(body_json), (JSON, NO_STORE))
+
+    async def challenge(self, exchange: Exchange) -> Reply:
+        """``POST /factors/{factor_id}/challenge``."""
+        caller = await self._permanent(exchange)
+        factor_id = exchange.params["factor_id"]
+        made = await factors.challenge(self._plane, caller, factor_id, client_of(exchange))
+        answer = ChallengedJson(made.id, made.type, made.expires_at)
+        return Reply(200, _encode(answer), (JSON, NO_STORE))
+
+    async def verify(self, exchange: Exchange) -> Reply:
+        """``POST /factors/{factor_id}/verify``: tokens of the lifted session."""
+        caller = await self._permanent(exchange)
+        body = await bodies.read(exchange, bodies.VerifyFactorBody)
+        attempt = factors.Attempt(body.challenge_id or "", body.code or "")
+        factor_id = exchange.params["factor_id"]
+        return granted_reply(
+            await factors.verify(self._plane, caller, factor_id, attempt, client_of(exchange))
+        )
+
+    async def unenroll(self, exchange: Exchange) -> Reply:
+        """``DELETE /factors/{factor_id}``."""
+        caller = await self._permanent(exchange)
+        factor_id = exchange.params["factor_id"]
+        gone = await factors.unenroll(self._plane, caller, factor_id, client_of(exchange))
+        return Reply(200, _encode({"id": gone}), (JSON, NO_STORE))
+
+    async def unlink(self, exchange: Exchange) -> Reply:
+        """``DELETE /user/identities/{identity_id}``."""
+        caller = await self._caller(exchange)
+        identity_id, aud = exchange.params["identity_id"], exchange.header(AUDIENCE)
+        await identities.unlink(self._plane, caller, identity_id, client_of(exchange), aud)
+        return Reply(200, b"{}", (JSON, NO_STORE))

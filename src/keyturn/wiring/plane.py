@@ -1,0 +1,68 @@
+"""Puts the account flows on a database: which adapter stands for which port."""
+
+from __future__ import annotations
+
+from keyturn.accounts.settings import AuthSettings
+from keyturn.adapters import system
+from keyturn.adapters.column_cipher import Columns
+from keyturn.adapters.postgres.account_store import PostgresAccountStore
+from keyturn.adapters.postgres.factor_store import PostgresFactorStore
+from keyturn.adapters.postgres.pool import Pool
+from keyturn.clock import Clock
+from keyturn.flows.plane import AuthPlane
+from keyturn.flows.ports.hashing import PasswordHasher
+from keyturn.flows.ports.ring import RingSource
+from keyturn.secret import Secret
+from keyturn.secret_access import reveal
+from keyturn.wiring.settings import BadSettings, ColumnSettings
+
+_DECRYPTION_KEYS = "GOTRUE_SECURITY_DB_ENCRYPTION_DECRYPTION_KEYS"
+_KEY_ID = "GOTRUE_SECURITY_DB_ENCRYPTION_ENCRYPTION_KEY_ID"
+_KEY = "GOTRUE_SECURITY_DB_ENCRYPTION_ENCRYPTION_KEY"
+
+
+def auth_plane(
+    settings: AuthSettings,
+    pool: Pool,
+    ring: RingSource,
+    hasher: PasswordHasher,
+    *,
+    columns: ColumnSettings | None = None,
+    clock: Clock = system.now,
+) -> AuthPlane:
+    """Return the plane on ``pool``, which connects as ``supabase_auth_admin``."""
+    return AuthPlane(
+        settings=settings,
+        accounts=PostgresAccountStore(pool),
+        factors=PostgresFactorStore(pool),
+        columns=column_cipher(columns or ColumnSettings()),
+        ring=ring,
+        hasher=hasher,
+        clock=clock,
+        entropy=system.entropy,
+    )
+
+
+def column_cipher(settings: ColumnSettings) -> Columns:
+    """Return the cipher of encrypted columns.
+
+    Raises ``BadSettings`` when encryption is on without a key, ``BadColumnKey`` for a bad key.
+    """
+    keys = dict(_older(settings.older))
+    if settings.key_id and settings.key is not None:
+        keys[settings.key_id] = settings.key
+    if settings.encrypt and not (settings.key_id and settings.key is not None):
+        raise BadSettings(f"Encrypting columns takes {_KEY_ID} and {_KEY}.")
+    return Columns(keys, settings.key_id if settings.encrypt else None, system.entropy)
+
+
+def _older(keys: Secret | None) -> list[tuple[str, Secret]]:
+    """Read ``id:key,id:key``."""
+    found = []
+    for part in (reveal(keys).decode() if keys is not None else "").split(","):
+        name, colon, key = part.strip().partition(":")
+        if part.strip() and not (name and colon and key):
+            raise BadSettings(f"{_DECRYPTION_KEYS}: expected id:key,id:key.")
+        if name:
+            found.append((name, Secret(key)))
+    return found

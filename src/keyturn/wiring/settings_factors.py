@@ -1,0 +1,96 @@
+"""Settings of second factors, identities and encrypted columns, under GoTrue's own names."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from keyturn.wiring import settings_parse as read
+from keyturn.wiring.settings_row import Setting
+from keyturn.wiring.settings_row import setting as _row
+
+FACTORS: Final[Mapping[str, tuple[Setting, ...]]] = {
+    "Second factors": (
+        _row(
+            "GOTRUE_MFA_TOTP_ENROLL_ENABLED",
+            read.boolean,
+            "true",
+            "mfa.totp_enroll",
+            "Users may add authenticator apps.",
+        ),
+        _row(
+            "GOTRUE_MFA_TOTP_VERIFY_ENABLED",
+            read.boolean,
+            "true",
+            "mfa.totp_verify",
+            "Authenticator apps can be verified.",
+        ),
+        _row(
+            "GOTRUE_MFA_MAX_ENROLLED_FACTORS",
+            read.positive,
+            "10",
+            "mfa.most_enrolled",
+            "Most factors of a user, verified or not.",
+        ),
+        _row(
+            "GOTRUE_MFA_MAX_VERIFIED_FACTORS",
+            read.positive,
+            "10",
+            "mfa.most_verified",
+            "Most verified factors of a user.",
+        ),
+        _row(
+            "GOTRUE_MFA_CHALLENGE_EXPIRY_DURATION",
+            read.lifetime,
+            "300",
+            "mfa.challenge_life",
+            "How long a challenge can be answered.",
+        ),
+        _row(
+            "GOTRUE_MFA_FACTOR_EXPIRY_DURATION",
+            read.lifetime,
+            "300s",
+            "mfa.factor_life",
+            "A factor that was neither verified nor challenged for this long is removed when the "
+            "user enrols another.",
+        ),
+    ),
+    "Identities and columns": (
+        _row(
+            "GOTRUE_SECURITY_MANUAL_LINKING_ENABLED",
+            read.boolean,
+            "false",
+            "accounts.manual_linking",
+            "Users may unlink identities of their account.",
+        ),
+        _row(
+            "GOTRUE_SECURITY_DB_ENCRYPTION_ENCRYPT",
+            read.boolean,
+            "false",
+            "columns.encrypt",
+            "Encrypt TOTP secrets in their column.",
+        ),
+        _row(
+            "GOTRUE_SECURITY_DB_ENCRYPTION_ENCRYPTION_KEY_ID",
+            read.text,
+            None,
+            "columns.key_id",
+            "Name of the key that encrypts.",
+        ),
+        _row(
+            "GOTRUE_SECURITY_DB_ENCRYPTION_ENCRYPTION_KEY",
+            read.secret,
+            None,
+            "columns.key",
+            "The key that encrypts: base64url of 32 bytes.",
+        ),
+        _row(
+            "GOTRUE_SECURITY_DB_ENCRYPTION_DECRYPTION_KEYS",
+            read.secret,
+            None,
+            "columns.older",
+            "Keys that decrypt, as `id:key,id:key`; the one that encrypts must be among them or "
+            "in the two variables above.",
+        ),
+    ),
+}
