@@ -46,8 +46,8 @@ def test_legacy_only(era: str, tmp_path: Path) -> None:
     found = looked_at(healthy(tmp_path, era, asymmetric=False))
     assert (found.phase, found.next, found.split) == ("0", "1", ())
     assert "no key pair yet" in whats(found.blockers)
-    too_old = "Older than Supabase's first release with ES256" in whats(found.blockers)
-    assert too_old == (era in ("2023-kong", "2025-kong"))
+    too_old = "Too old for asymmetric keys: auth 2.40.1 (needs 2.157.0)" in whats(found.blockers)
+    assert too_old == (era == "2023-kong")
 
 
 def test_a_verifier_that_only_waits_for_the_keys_is_not_in_the_way(tmp_path: Path) -> None:
@@ -77,6 +77,17 @@ def test_dual_verification_with_a_standby_in_auth(tmp_path: Path) -> None:
     found = looked_at(made)
     assert found.phase == "1"
     assert "signs HS256" in whats(found.blockers)
+
+
+def test_a_closed_route_to_the_jwks_is_a_remark_and_stops_nothing(tmp_path: Path) -> None:
+    made = commented(healthy(tmp_path, "2026-kong"), "auth")
+    assert looked_at(made).remarks == ()
+    made.rewrite("volumes/api/kong.yml", lambda text: text.replace(".well-known/jwks.json", "keys"))
+    found = looked_at(made)
+    assert whats(found.blockers) == "Auth still signs HS256: GOTRUE_JWT_KEYS of auth is not given"
+    assert whats(found.remarks) == "The gateway has no open route to the JWKS"
+    assert not found.remarks[0].blocks
+    assert found.as_dict()["remarks"] == [found.remarks[0].as_dict()]
 
 
 def test_switched(tmp_path: Path) -> None:

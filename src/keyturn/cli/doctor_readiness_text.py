@@ -28,6 +28,10 @@ def readiness_text(found: Readiness) -> str:
         for number, item in enumerate(found.blockers, start=1):
             alike = number < len(found.blockers) and found.blockers[number].instead == item.instead
             lines += _item(f"{number}.".ljust(_MARK), item, alone=not alike)
+    for item in found.remarks:
+        where = f" ({item.place})" if item.place else ""
+        lines.append(labelled("note", f"{item.what}{where}. {item.why}"))
+        lines.append(paint(paragraph(f"→ {item.instead}", _INDENT, hang=2), "dim"))
     lines += _others(found)
     return "\n".join(lines)
 

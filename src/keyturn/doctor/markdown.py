@@ -95,6 +95,8 @@ def _readiness(found: Readiness) -> str:
     if found.next and found.blockers:
         lines += ["", f"Before phase {found.next}:", ""]
         lines += [f"1. {inline(_blocker(one))}" for one in found.blockers]
+    if found.remarks:
+        lines += ["", *(f"- {inline(f'{_blocker(one)}. {one.why}')}" for one in found.remarks)]
     return "\n".join(lines)
 
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from keyturn.deploy.inventory import VERIFIERS, Inventory, Kind, Service, Version
+from keyturn.deploy.inventory import VERIFIERS, Inventory, Kind, Service
 from keyturn.deploy.opened import text
 from keyturn.deploy.place import Place
 from keyturn.doctor.credentials import Shape, read_keys
@@ -32,6 +32,7 @@ from keyturn.doctor.holdings import (
     serves_jwks,
     signing_key,
 )
+from keyturn.profiles.capabilities import too_old
 
 TITLES: Final[Mapping[str, str]] = {
     "0": "0, legacy: every service verifies HS256 only",
@@ -58,6 +59,8 @@ class Readiness:
     """What must happen before ``next``."""
     dependants: tuple[Item, ...] = ()
     """Everything that still depends on JWT_SECRET or a legacy key, blocking or not."""
+    remarks: tuple[Item, ...] = ()
+    """What is worth knowing before ``next`` and stops nothing."""
 
     def as_dict(self) -> dict[str, object]:
         """Return the view for JSON."""
@@ -68,6 +71,7 @@ class Readiness:
             "split": list(self.split),
             "blockers": [one.as_dict() for one in self.blockers],
             "dependants": [one.as_dict() for one in self.dependants],
+            "remarks": [one.as_dict() for one in self.remarks],
         }
 
 
@@ -95,6 +99,7 @@ def readiness(facts: Facts) -> Readiness:
         split,
         tuple(_blockers(facts, following, depending)),
         depending,
+        tuple(_remarks(facts.inventory, following)),
     )
 
 
@@ -204,28 +209,15 @@ def _blockers(facts: Facts, following: str | None, depending: tuple[Item, ...]) 
 _OTHER_VERIFIERS: Final = 17
 
 
-FIRST_WITH_ES256: Final[Mapping[Kind, Version]] = {
-    Kind.AUTH: (2, 186),
-    Kind.REALTIME: (2, 78),
-    Kind.STORAGE: (1, 44),
-}
-"""The images of compose just before March 2026, when Supabase brought ES256 to self-hosting."""
-
-
 def _too_old(inventory: Inventory) -> Iterator[Item]:
-    old = [
-        service
-        for kind, first in FIRST_WITH_ES256.items()
-        if (service := inventory.of_kind(kind)) and service.version and service.version < first
-    ]
+    old = too_old(inventory)
     if old:
-        names = listed(f"{one.name} {'.'.join(map(str, one.version or ()))}" for one in old)
         yield Item(
-            f"Older than Supabase's first release with ES256: {names}",
-            "Whether such an image reads a JWKS is not known; the later ones do.",
-            "the images and files of a release since March 2026",
-            place=old[0].place,
-            service=old[0].name,
+            f"Too old for asymmetric keys: {listed(one.versions for one in old)}",
+            "It cannot read a JWKS, whatever it is given.",
+            "the images and files of a current release",
+            place=old[0].service.place,
+            service=old[0].service.name,
         )
 
 
@@ -305,12 +297,18 @@ def _before_switch(inventory: Inventory) -> Iterator[Item]:
             place=place_of(held.setting) if held is not None else _place(auth, AUTH_KEYS),
             service=auth.name,
         )
+
+
+def _remarks(inventory: Inventory, following: str | None) -> Iterator[Item]:
+    """Yield that the JWKS needs an API key: supabase-js sends one, other verifiers do not."""
     routes = "\n".join(one.text or "" for one in gateway_documents(inventory))
-    if routes and not serves_jwks(routes) and inventory.gateway is not None:
-        yield Item(
-            "The gateway has no open route to the JWKS",
-            "Clients and backends that verify tokens cannot fetch the new key.",
-            "the gateway files of the current release",
-            place=inventory.gateway.documents[0].place,
-            service=inventory.gateway.name,
-        )
+    if following != "2" or not routes or serves_jwks(routes) or inventory.gateway is None:
+        return
+    yield Item(
+        "The gateway has no open route to the JWKS",
+        "supabase-js sends its API key and gets it; a backend that sends none gets 401.",
+        "the gateway files of the current release, before such a backend verifies ES256",
+        blocks=False,
+        place=inventory.gateway.documents[0].place,
+        service=inventory.gateway.name,
+    )

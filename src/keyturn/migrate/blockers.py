@@ -14,9 +14,10 @@ from keyturn.deploy.inventory import Inventory, Kind, Layout
 from keyturn.deploy.opened import text
 from keyturn.deploy.place import Place
 from keyturn.deploy.setting import Setting, fingerprint
-from keyturn.migrate.capabilities import takes_opaque_keys, too_old
+from keyturn.migrate.capabilities import takes_opaque_keys
 from keyturn.migrate.deployment_keys import read_keys
 from keyturn.migrate.refusals import CannotMigrate
+from keyturn.profiles.capabilities import too_old
 from keyturn.profiles.functions import Script, script_of
 
 _METHODS: Final = ("GOTRUE_JWT_VALID_METHODS", "GOTRUE_JWT_VALIDMETHODS")

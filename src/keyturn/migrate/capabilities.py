@@ -6,46 +6,14 @@ probes decide then.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
 
-from keyturn.deploy.inventory import Inventory, Kind, Service, Version
+from keyturn.deploy.inventory import Inventory, Kind, Version
 
-KNOWS_KEYS_SINCE: Final[dict[Kind, Version]] = {
-    Kind.AUTH: (2, 157, 0),
-    Kind.REALTIME: (2, 30, 23),
-    Kind.STORAGE: (0, 46, 0),
-}
-"""Auth: #1674 (July 2024); Realtime: #1121 (August 2024); Storage: #407 (January 2024)."""
 URL_KEY_SINCE: Final[Version] = (1, 25, 0)
 """Storage signs URLs with ``urlSigningKey`` of its JWKS (#649, April 2025; measured at 1.7x)."""
 _OPAQUE: Final = ("SUPABASE_PUBLISHABLE_KEY", "SUPABASE_SECRET_KEY")
 ASYMMETRIC: Final = ("ANON_KEY_ASYMMETRIC", "SERVICE_ROLE_KEY_ASYMMETRIC")
-
-
-@dataclass(frozen=True, slots=True)
-class TooOld:
-    """A service that cannot verify (or sign) with asymmetric keys."""
-
-    service: Service
-    since: Version
-
-    @property
-    def sentence(self) -> str:
-        """Return what is wrong and what to do."""
-        has = ".".join(map(str, self.service.version or ()))
-        needs = ".".join(map(str, self.since))
-        return f"{self.service.name} is {has}; asymmetric keys need at least {needs}."
-
-
-def too_old(inventory: Inventory) -> tuple[TooOld, ...]:
-    """Return the services whose version is known to be too old for asymmetric keys."""
-    found = []
-    for kind, since in KNOWS_KEYS_SINCE.items():
-        service = inventory.of_kind(kind)
-        if service is not None and service.version is not None and service.version < since:
-            found.append(TooOld(service, since))
-    return tuple(found)
 
 
 def has_url_key(inventory: Inventory) -> bool:

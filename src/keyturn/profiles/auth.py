@@ -256,7 +256,7 @@ def _keys(env: Mapping[str, str], secret: str, key_id: str) -> tuple[KeySet, Sta
     if not secret:
         failure = StartFailure(
             "required key GOTRUE_JWT_SECRET missing value", "GOTRUE_JWT_SECRET",
-            "Auth does not start without it, even when GOTRUE_JWT_KEYS is set.",
+            "It is empty, and Auth needs it even when GOTRUE_JWT_KEYS is set.",
         )  # fmt: skip
         return keyset.ABSENT, failure
     try:
