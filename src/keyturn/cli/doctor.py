@@ -88,9 +88,9 @@ _CREDENTIALS: Final = ("eyJ", "sb_")
 def command(folder: str, form: str, as_json: bool, **given: Any) -> None:
     """Read a Supabase docker folder (or a Kubernetes export) and say what is wrong with its keys.
 
-    Reads what docker compose would read and changes nothing. With --probe it also asks the
-    running services, with tokens that live a minute. Nothing leaves the machine otherwise, and no
-    output contains a secret.
+    Reads what docker compose would read and changes nothing without --fix. With --probe it also
+    asks the running services, with tokens that live a minute. Nothing leaves the machine
+    otherwise, and no output contains a secret.
 
     \b
     keyturn doctor .                               every finding, with the lines to change

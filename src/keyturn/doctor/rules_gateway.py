@@ -137,8 +137,9 @@ def _bad_url(facts: Facts) -> Iterator[Seen]:
         setting = service.get(name) if service is not None else None
         value = (text(setting) or "").lower()
         if service is not None and setting is not None and not re.match(r"https?://[^/]", value):
+            fault = "does not start with http:// or https://" if value else "is empty"
             yield Seen(
-                f"{name} of {service.name} does not start with http:// or https://.",
+                f"{name} of {service.name} {fault}.",
                 places_of(setting),
                 service.name,
             )
@@ -254,7 +255,8 @@ RULES: Final = (
         "A URL of the deployment is no URL",
         Severity.ERROR,
         _bad_url,
-        why="Envoy's entrypoint exits, and Auth writes broken links and a broken issuer.",
+        why="Auth writes broken links and a broken issuer, and the entrypoint of a current gateway "
+        "exits.",
         fix="Write API_EXTERNAL_URL=https://HOST/auth/v1 in .env.",
         symptoms=("JWT_ISSUER must start with http",),
         sources=("envoy docker-entrypoint.sh",),
@@ -276,6 +278,7 @@ RULES: Final = (
         "The gateway's files are older than sb_ keys",
         Severity.ERROR,
         _older_than_opaque,
+        confidence=Confidence.LIKELY,
         why="The gateway answers 401 to a key that it has never heard of.",
         fix="Take the gateway's files and settings of the current release.",
         symptoms=("Invalid authentication credentials",),

@@ -165,10 +165,11 @@ RULES: Final = (
         "JWT_SECRET is known to everybody",
         Severity.CRITICAL,
         _known_secret,
-        why="It stands in a public file. Anybody who can reach the server signs himself a "
-        "service_role token and reads and writes every row.",
-        fix="Make a new one now: sh utils/generate-keys.sh, then sign ANON_KEY and "
-        "SERVICE_ROLE_KEY anew; every session ends, and that is intended.",
+        why="Anybody who can reach the server can sign a service_role token with it, and read and "
+        "write every row.",
+        fix="Make a new one now (openssl rand -base64 30), and sign ANON_KEY and SERVICE_ROLE_KEY "
+        "anew with it; utils/generate-keys.sh does both where the folder has it. Every session "
+        "ends, and that is intended.",
         sources=("docker/.env.example",),
     ),
     row(
@@ -176,10 +177,9 @@ RULES: Final = (
         "Passwords and encryption keys are known to everybody",
         Severity.CRITICAL,
         _known_passwords,
-        why="They stand in .env.example. Whoever reaches the port of the database, the dashboard, "
-        "or S3 is in.",
-        fix="sh utils/generate-keys.sh makes all of them; POSTGRES_PASSWORD must be changed in the "
-        "database too (utils/db-passwd.sh).",
+        why="Whoever reaches the port of the database, the dashboard, or S3 is in.",
+        fix="Make each one anew; where the folder has utils/generate-keys.sh, it makes them all. "
+        "POSTGRES_PASSWORD must be changed in the database too (utils/db-passwd.sh).",
         sources=("docker/.env.example", "droplet-1-clicks#226"),
     ),
     row(

@@ -35,13 +35,18 @@ _PLACEHOLDERS: Final = ("your", "change", "replace", "insert", "example", "todo"
 def _no_secret(facts: Facts) -> Iterator[Seen]:
     service = facts.inventory.of_kind(Kind.REST)
     setting = service.get("PGRST_JWT_SECRET") if service is not None else None
-    if service is not None and (setting is None or not setting.is_set):
-        yield Seen(
-            f"{service.name} gets no PGRST_JWT_SECRET.",
-            places_of(setting) or (service.place,),
-            service.name,
-            fix="Write under its environment:\n  PGRST_JWT_SECRET: ${JWT_JWKS:-${JWT_SECRET}}",
-        )
+    if service is None or (setting is not None and setting.is_set):
+        return
+    wired = setting is not None and any(one.name == "JWT_SECRET" for one in setting.variables)
+    yield Seen(
+        f"{service.name} gets no PGRST_JWT_SECRET"
+        + (": JWT_SECRET, from which it is taken, is empty." if wired else "."),
+        places_of(setting) or (service.place,),
+        service.name,
+        fix="Give JWT_SECRET its value in .env, and recreate the service."
+        if wired
+        else "Write under its environment:\n  PGRST_JWT_SECRET: ${JWT_JWKS:-${JWT_SECRET}}",
+    )
 
 
 def _too_short_for_postgrest(inventory: Inventory) -> Setting | None:

@@ -30,10 +30,10 @@ def _does_not_start(facts: Facts) -> Iterator[Seen]:
         service = facts.inventory.of_kind(kind)
         if service is not None and told.isdisjoint(_places(service, failure)):
             yield Seen(
-                f"{service.name} stops at start: {failure.cause}",
+                f"{service.name} stops at start over {failure.setting}: {failure.cause}",
                 _places(service, failure),
                 service.name,
-                fix=f"{failure.setting} of {service.name} is what it stumbles over. It logs:\n"
+                fix=f"Correct {failure.setting} and recreate {service.name}. Until then it logs:\n"
                 f"  {failure.message}",
             )
 
