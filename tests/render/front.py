@@ -65,6 +65,18 @@ class Front:
         fresh.write_text(routes)
         fresh.rename(self.folder / "rds.yaml")
 
+    def mount(self, routes: str, name: str) -> None:
+        """Swap the routes as the kubelet does in a Secret's volume: one symbolic link turns."""
+        (self.folder / name).mkdir()
+        (self.folder / name / "rds.yaml").write_text(routes)
+        fresh, data = self.folder / "..data_tmp", self.folder / "..data"
+        fresh.symlink_to(name)
+        fresh.rename(data)
+        if not (self.folder / "rds.yaml").is_symlink():
+            link = self.folder / "rds.link"
+            link.symlink_to("..data/rds.yaml")
+            link.rename(self.folder / "rds.yaml")
+
 
 def bootstrap(upstream: int, folder: Path) -> dict[str, Any]:
     """Return Envoy's first file: clusters that all lead to ``upstream``, and LDS from a file."""

@@ -174,6 +174,11 @@ def _turn(run: Run, gateway: Front, deployment: Deployment, tmp_path: Path) -> N
     gateway.turn(rendered(run, deployment, tmp_path / "one")[1])
     _until(gateway, connection, old, 401)
     assert gateway.get("/rest/v1/t", {"apikey": new}, connection)[0] == 200
+    # A Secret's volume: first it becomes one, then its content turns.
+    gateway.mount(both, "..1")
+    _until(gateway, connection, old, 200)
+    gateway.mount((tmp_path / "one" / "rds.yaml").read_text(), "..2")
+    _until(gateway, connection, old, 401)
     connection.close()
 
 

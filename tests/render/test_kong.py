@@ -159,6 +159,29 @@ def evaluated(lua: str, apikey: str | None, bearer: str | None) -> object:
     return eval(python, {"__builtins__": {}}, names) or None
 
 
+def test_credentials_that_the_user_wrote_stay(run: Run, deployment: Deployment) -> None:
+    """Before 2024 the official file held the keys themselves."""
+    own = deployment.keys.anon_asymmetric
+    deployment.replace(
+        FILE, "      - key: $SUPABASE_ANON_KEY\n", f"      - key: {own}\n      - key: $MOBILE_KEY\n"
+    )
+    for _ in range(2):
+        deployment.write(FILE, rendered(run, deployment))
+        consumers = {
+            one["username"]: one for one in yaml.safe_load(deployment.text(FILE))["consumers"]
+        }
+        keys = [one["key"] for one in consumers["anon"]["keyauth_credentials"]]
+        assert keys[:2] == [own, "$MOBILE_KEY"]
+        assert len(keys) == 5
+
+
+def test_a_gateway_without_keys_is_refused(run: Run, deployment: Deployment) -> None:
+    for name in ("ANON_KEY", "SERVICE_ROLE_KEY", "SUPABASE_PUBLISHABLE_KEY", "SUPABASE_SECRET_KEY",
+                 "SUPABASE_PUBLISHABLE_KEY_PREVIOUS", "SUPABASE_SECRET_KEY_PREVIOUS"):  # fmt: skip
+        deployment.set(name, "")
+    assert run("render", "kong", str(deployment.folder), "--private").code == 5
+
+
 def test_an_older_file_is_refused_with_what_to_do(run: Run, tmp_path: Path) -> None:
     old = healthy(tmp_path / "old", "2026-kong")
     old.rewrite(FILE, lambda text: text.replace("$LUA_AUTH_EXPR", "x"))

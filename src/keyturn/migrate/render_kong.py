@@ -18,7 +18,12 @@ from keyturn.migrate.render_accepted import Accepted, accepted_keys
 
 NAME: Final = "kong.yml"
 CONSUMERS: Final = {"anon": "anon", "service_role": "service_role"}
-_KEY_LINE: Final = re.compile(r"(?m)^([ \t]*)- key:[ \t]*(\S*)[ \t]*(?:#.*)?(?:\r?\n|\Z)")
+MARK: Final = "# keyturn"
+"""Behind every credential that was rendered: the next rendering decides about it again."""
+_KEY_LINE: Final = re.compile(r"(?m)^([ \t]*)- key:[ \t]*([^\s#]*)[ \t]*(#.*?)?[ \t]*(?:\r?\n|\Z)")
+_OFFICIAL: Final = re.compile(
+    r"\$\{?SUPABASE_(?:ANON_KEY|SERVICE_KEY|PUBLISHABLE_KEY|SECRET_KEY)\}?"
+)
 _EXPRESSIONS: Final = ("LUA_AUTH_EXPR", "LUA_RT_WS_EXPR", "LUA_FUNCTIONS_EXPR")
 _WRITTEN_OUT: Final = (
     r"\$\(\(headers\.authorization ~= nil and [^\"\n]* or headers\.apikey\)",
@@ -45,6 +50,8 @@ def kong_file(inventory: Inventory) -> Rendered:
         content = _with_credentials(content, consumer, [k for k in keys if k.role == role])
     for name, expression in zip(_EXPRESSIONS, _expressions(opaque), strict=True):
         content = content.replace(f"${name}", expression)
+    if not any(line[2] for line in _KEY_LINE.finditer(content)):
+        raise CannotRender("The gateway has no API key, so it would refuse every request.")
     _still_a_file(content, document)
     return rendered(NAME, content, private=True)
 
@@ -72,11 +79,24 @@ def _with_credentials(content: str, consumer: str, keys: Sequence[Accepted]) -> 
             f"kong.yml has no `- key:` lines for the consumer {consumer}.",
             hint="Write its keyauth_credentials one per line.",
         )
-    indent = lines[0][1]
-    made = "".join(f"{indent}- key: {one.value}\n" for one in keys)
+    indent, values = lines[0][1], {one.value for one in keys}
+    own = [one[0].rstrip("\r\n") for one in lines if _is_theirs(one) and one[2] not in values]
+    made = [*own, *(f"{indent}- key: {one} {MARK}" for one in _values(keys))]
     first = lines[0].start()
     rest = _KEY_LINE.sub("", block[first:])
-    return content[:start] + block[:first] + made + rest + content[end:]
+    said = "".join(f"{line}\n" for line in made)
+    return content[:start] + block[:first] + said + rest + content[end:]
+
+
+def _values(keys: Iterable[Accepted]) -> tuple[str, ...]:
+    """Return the keys themselves, in their order."""
+    return tuple(one.value for one in keys)
+
+
+def _is_theirs(line: re.Match[str]) -> bool:
+    """Whether the user wrote this credential: it is neither official nor rendered before."""
+    rendered_before = (line[3] or "").startswith(MARK)
+    return bool(line[2]) and not rendered_before and not _OFFICIAL.fullmatch(line[2].strip("'\""))
 
 
 def _block(content: str, consumer: str) -> tuple[int, int]:
