@@ -78,7 +78,7 @@ async def test_what_gotrue_has_and_we_have_not_is_refused_by_name(open_server: O
             (404, "passkey_disabled", "POST", "/passkeys/authentication/options"),
             (404, "feature_disabled", "POST", "/oauth/token"),
             (404, "feature_disabled", "GET", "/.well-known/oauth-authorization-server"),
-            (404, "feature_disabled", "GET", "/admin/audit"),
+            (404, "feature_disabled", "GET", "/admin/sso/providers"),
         ):
             await auth.refused(status, code, method, path)
 

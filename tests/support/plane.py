@@ -17,6 +17,7 @@ from keyturn.adapters.hashing import ThreadedHasher
 from keyturn.adapters.postgres.account_store import PostgresAccountStore
 from keyturn.adapters.postgres.factor_store import PostgresFactorStore
 from keyturn.adapters.postgres.pool import Pool
+from keyturn.adapters.postgres.session_store import PostgresSessionStore
 from keyturn.flows import sign_in, sign_up
 from keyturn.flows.plane import AuthPlane, Granted
 from keyturn.flows.ports.accounts import ClientInfo
@@ -121,6 +122,7 @@ async def open_plane(
         accounts=PostgresAccountStore(cast("Pool", pool)),
         factors=PostgresFactorStore(cast("Pool", pool)),
         columns=Columns({}, None, os.urandom),
+        sessions=PostgresSessionStore(cast("Pool", pool)),
         ring=_ring,
         hasher=_hasher,
         clock=MovableClock(),

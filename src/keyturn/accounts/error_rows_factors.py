@@ -34,6 +34,9 @@ FACTOR_ROWS: Final[tuple[Line, ...]] = (
         "email_conflict_identity_not_deletable",
         "Unable to unlink identity due to email conflict",
     ),
+    # sessions of others
+    ("session_id_not_uuid", 404, "validation_failed", "session_id must be an UUID"),
+    ("session_not_found", 404, "session_not_found", "Session not found"),
     # second factors
     (
         "not_for_anonymous",

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from typing import Final
-from urllib.parse import urlencode
 
 import msgspec
 
 from keyturn.accounts.user import UserJson, user_json
-from keyturn.authserver import bodies
-from keyturn.authserver.exchange import JSON, Exchange, Header, Reply
+from keyturn.authserver import bodies, paging
+from keyturn.authserver.exchange import JSON, Exchange, Reply
 from keyturn.authserver.tokens import AUDIENCE, NO_STORE, client_of
 from keyturn.authserver.users import AUTHORIZATION, user_reply
 from keyturn.flows import admin_users
@@ -55,7 +54,9 @@ class AdminUsers:
         )
         found = await admin_users.list_users(self._plane, query)
         body = _encode(ListingJson([user_json(user) for user in found.users], found.aud))
-        return Reply(200, body, [JSON, NO_STORE, *_paging(query, found)])
+        kept = {"filter": query.matching, "sort": query.sort}
+        pages = paging.headers("/admin/users", found.page, found.total, kept)
+        return Reply(200, body, [JSON, NO_STORE, *pages])
 
     async def get(self, exchange: Exchange) -> Reply:
         """``GET /admin/users/{id}``."""
@@ -100,21 +101,3 @@ def _request(body: bodies.AdminUserBody) -> admin_users.AdminUser:
         app_metadata=body.app_metadata,
         ban_duration=body.ban_duration or "",
     )
-
-
-def _paging(query: admin_users.ListQuery, found: admin_users.UserListing) -> list[Header]:
-    """Return ``X-Total-Count`` and RFC 8288 links with relative targets, as GoTrue gives them."""
-    pages = [("first", 1)] if found.page > 1 else []
-    if found.page > 1:
-        pages.append(("prev", min(found.page - 1, found.last_page)))
-    if found.page < found.last_page:
-        pages.append(("next", found.page + 1))
-    pages.append(("last", found.last_page))
-    links = ", ".join(f'<{_page_url(query, found, page)}>; rel="{rel}"' for rel, page in pages)
-    return [(b"x-total-count", b"%d" % found.total), (b"link", links.encode("ascii"))]
-
-
-def _page_url(query: admin_users.ListQuery, found: admin_users.UserListing, page: int) -> str:
-    values = {"page": page, "per_page": found.per_page}
-    kept = {"filter": query.matching, "sort": query.sort}
-    return "/admin/users?" + urlencode({**values, **{k: v for k, v in kept.items() if v}})

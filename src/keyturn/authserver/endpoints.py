@@ -8,6 +8,7 @@ from keyturn.authserver.about import About
 from keyturn.authserver.absent import ABSENT, Absent
 from keyturn.authserver.admin import AdminUsers
 from keyturn.authserver.admin_factors import AdminFactors
+from keyturn.authserver.admin_sessions import AdminSessions
 from keyturn.authserver.exchange import Exchange, Handler, Reply
 from keyturn.authserver.factors import Factors
 from keyturn.authserver.health import Health
@@ -23,7 +24,14 @@ def auth_routes(
     plane: AuthPlane, published: Published, health: Health, metrics: Metrics | None
 ) -> Routes:
     """Return the routes of the Auth server."""
-    return Routes([*_present(plane, published, health, metrics), *_factors(plane), *_absent()])
+    return Routes(
+        [
+            *_present(plane, published, health, metrics),
+            *_factors(plane),
+            *_oversight(plane),
+            *_absent(),
+        ]
+    )
 
 
 def _present(
@@ -66,6 +74,16 @@ def _factors(plane: AuthPlane) -> list[Endpoint]:
         Endpoint("GET", "/admin/users/{user_id}/factors", admin.list),
         Endpoint("PUT", one_of_user, admin.update),
         Endpoint("DELETE", one_of_user, admin.delete),
+    ]
+
+
+def _oversight(plane: AuthPlane) -> list[Endpoint]:
+    """Return what administrators see beyond single accounts."""
+    sessions = AdminSessions(plane)
+    return [
+        Endpoint("GET", "/admin/users/{user_id}/sessions", sessions.list),
+        Endpoint("DELETE", "/admin/users/{user_id}/sessions/{session_id}", sessions.revoke),
+        Endpoint("GET", "/admin/audit", sessions.audit),
     ]
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -20,16 +19,14 @@ from keyturn.accounts.identifiers import (
     uuid_text,
 )
 from keyturn.accounts.user import User
+from keyturn.flows import paging
+from keyturn.flows.paging import Page
 from keyturn.flows.plane import Admin, AuthPlane
 from keyturn.flows.ports.accounts import Actor, ClientInfo, NewUser, UserChange, UserQuery
 from keyturn.flows.user import actor_of
 
 _NIL_UUID = "00000000-0000-0000-0000-000000000000"
 _INVENTED_PASSWORD_BYTES = 48
-_LARGEST_PAGE = 1_000_000
-_USUAL_SIZE = 50
-_LARGEST_SIZE = 10_000
-_LONGEST_NUMBER = 18
 _SORTS = {"": True, "created_at": True, "created_at desc": True, "created_at asc": False}
 
 
@@ -53,18 +50,12 @@ class AdminUser:
 
 @dataclass(frozen=True, slots=True)
 class UserListing:
-    """A page of accounts; ``last_page`` is at least 1."""
+    """A page of accounts, and how many there are."""
 
     users: list[User]
     aud: str
     total: int
-    page: int
-    per_page: int
-
-    @property
-    def last_page(self) -> int:
-        """The number of the last page."""
-        return max(1, math.ceil(self.total / self.per_page))
+    page: Page
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,16 +111,15 @@ async def list_users(plane: AuthPlane, query: ListQuery) -> UserListing:
     Raises ``validation_failed`` for pages and sorts that are none.
     """
     require_storable(query.matching, query.aud or "")
-    page = _whole("page", query.page, default=1, most=_LARGEST_PAGE)
-    size = _whole("per_page", query.per_page, default=_USUAL_SIZE, most=_LARGEST_SIZE)
+    page = paging.read(query.page, query.per_page)
     order = " ".join(query.sort.lower().split())
     if order not in _SORTS:
         raise refuse("validation_failed", f"Bad Sort Parameters: bad field for sort {order[:64]!r}")
     aud = query.aud or plane.settings.jwt_aud
     found = await plane.accounts.list_users(
-        UserQuery(aud, page, size, query.matching, descending=_SORTS[order])
+        UserQuery(aud, page.number, page.size, query.matching, descending=_SORTS[order])
     )
-    return UserListing(found.users, aud, found.total, page, size)
+    return UserListing(found.users, aud, found.total, page)
 
 
 async def get(plane: AuthPlane, user_id: str) -> User:
@@ -240,14 +230,3 @@ def _id(text: str) -> str:
     if user_id is None:
         raise refuse("user_id_not_uuid")
     return user_id
-
-
-def _whole(name: str, text: str, *, default: int, most: int) -> int:
-    if not text:
-        return default
-    if not (text.isascii() and text.isdigit() and len(text) <= _LONGEST_NUMBER):
-        shown = text[:32].encode("ascii", "backslashreplace").decode()
-        raise refuse(
-            "validation_failed", f"Bad Pagination Parameters: {name} {shown!r} is not a number"
-        )
-    return min(int(text), most) or default

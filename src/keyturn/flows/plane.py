@@ -19,6 +19,7 @@ from keyturn.flows.ports.columns import ColumnCipher
 from keyturn.flows.ports.factors import FactorStore
 from keyturn.flows.ports.hashing import PasswordHasher
 from keyturn.flows.ports.ring import RingSource
+from keyturn.flows.ports.sessions import SessionStore
 
 _AGENT_LIMIT = 512
 
@@ -31,6 +32,7 @@ class AuthPlane:
     accounts: AccountStore
     factors: FactorStore
     columns: ColumnCipher
+    sessions: SessionStore
     ring: RingSource
     hasher: PasswordHasher
     clock: Clock

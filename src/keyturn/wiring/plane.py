@@ -8,6 +8,7 @@ from keyturn.adapters.column_cipher import Columns
 from keyturn.adapters.postgres.account_store import PostgresAccountStore
 from keyturn.adapters.postgres.factor_store import PostgresFactorStore
 from keyturn.adapters.postgres.pool import Pool
+from keyturn.adapters.postgres.session_store import PostgresSessionStore
 from keyturn.clock import Clock
 from keyturn.flows.plane import AuthPlane
 from keyturn.flows.ports.hashing import PasswordHasher
@@ -36,6 +37,7 @@ def auth_plane(
         accounts=PostgresAccountStore(pool),
         factors=PostgresFactorStore(pool),
         columns=column_cipher(columns or ColumnSettings()),
+        sessions=PostgresSessionStore(pool),
         ring=ring,
         hasher=hasher,
         clock=clock,
