@@ -6,9 +6,9 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-import yaml
 from tests.phases.walk import Walk, new
 from tests.render.conftest import at
+from tests.render.repository import DAYS_AGO, HOUR_AGO, Cluster, Repository
 from tests.render.worlds import applied, config_maps, credentials, kids, meaning, read, values
 from tests.support.command import Run
 from tests.support.deployments import ASYMMETRIC_ERAS, NOW, Deployment, healthy
@@ -16,9 +16,6 @@ from tests.support.deployments import ASYMMETRIC_ERAS, NOW, Deployment, healthy
 from keyturn.deploy.inventory import Inventory
 from keyturn.deploy.opened import text
 from keyturn.migrate import phase_one, phase_two
-
-HOUR_AGO = f"{NOW - timedelta(hours=1):%Y-%m-%dT%H:%MZ}"
-DAYS_AGO = f"{NOW - timedelta(days=3):%Y-%m-%dT%H:%MZ}"
 
 
 @pytest.fixture(params=ASYMMETRIC_ERAS)
@@ -34,43 +31,6 @@ def migrated(tmp_path: Path, era: str, phases: int) -> Inventory:
     if phases > 1:
         walk.go(phase_two.steps(walk.inventory))
     return walk.inventory
-
-
-class Repository:
-    """A compose deployment whose owner commits what is rendered."""
-
-    def __init__(self, run: Run, deployment: Deployment) -> None:
-        self.run = run
-        self.folder = deployment.folder
-        self.env_files = [".env"]
-        self.files = ["docker-compose.yml"]
-
-    @property
-    def options(self) -> list[str]:
-        """Return how the repository is read."""
-        env = [word for one in self.env_files for word in ("--env-file", one)]
-        return [*env, *(word for one in self.files for word in ("-f", one))]
-
-    def commit(self, *moment: str) -> None:
-        """Render both halves; commit them."""
-        name = f"keys-{len(self.env_files)}.env"
-        before = values(self.inventory)
-        output = ("--output", str(self.folder / name))
-        made = self.run("render", "env", str(self.folder), *self.options, *moment, *output)
-        assert made.code == 0, made.err
-        assert values(self.inventory) == before, "nothing may change before the commit"
-        asked = ("render", "compose-override", str(self.folder), *self.options, *moment)
-        override = self.run(*asked, "--json")
-        self.env_files.append(name)
-        if override.code == 0:
-            file = f"override-{len(self.files)}.yml"
-            (self.folder / file).write_text(override.json["files"][0]["content"])
-            self.files.append(file)
-
-    @property
-    def inventory(self) -> Inventory:
-        """Return the deployment as committed."""
-        return read(self.folder, files=tuple(self.files), env_files=tuple(self.env_files))
 
 
 def test_two_commits_mean_the_same_as_two_commands(
@@ -112,58 +72,6 @@ def test_the_way_to_the_end_and_a_rotation_in_commits(
     assert len(kids(repository.inventory)) == 3
 
 
-def test_the_steps_of_a_phase_are_commits_of_their_own(run: Run, deployment: Deployment) -> None:
-    repository = Repository(run, deployment)
-    repository.commit("--phase", "1", "--step", "1")
-    assert "GOTRUE_JWT_KEYS" not in repository.inventory.services["auth"].settings
-    assert "API_JWT_JWKS" in repository.inventory.services["realtime"].settings
-    asked = ("render", "env", str(deployment.folder), "--phase", "1", "--step", "9", "--private")
-    assert run(*asked).code == 2
-
-
-def test_the_second_half_of_a_commit_is_for_the_keys_of_the_first(
-    run: Run, deployment: Deployment
-) -> None:
-    """An env tab is filled first; the compose file follows, and nobody makes keys twice."""
-    folder = str(deployment.folder)
-    out = deployment.folder / "tab.env"
-    assert run("render", "env", folder, "--phase", "1", "--output", str(out)).code == 0
-    reading = ("--env-file", ".env", "--env-file", "tab.env")
-    made = run("render", "compose-override", folder, *reading, "--phase", "1", "--json")
-    assert made.code == 0, made.out
-    again = run("render", "env", folder, *reading, "--phase", "1", "--private", "--json")
-    assert (again.code, again.json["code"]) == (2, "usage")
-    deployment.write("docker-compose.override.yml", made.json["files"][0]["content"])
-    there = read(deployment.folder, env_files=(".env", "tab.env"))
-    assert len(kids(there)) == 2
-
-
-def test_nobody_signs_with_a_key_that_may_not_be_known_yet(
-    run: Run, deployment: Deployment
-) -> None:
-    repository = Repository(run, deployment)
-    repository.commit("--phase", "1")
-    asked = ("render", "env", str(deployment.folder), *repository.options, "--phase", "2",
-             "--private", "--json")  # fmt: skip
-    unknown = run(*asked)
-    assert (unknown.code, unknown.json["code"]) == (5, "deployed_since_unknown")
-    just_now = f"{NOW - timedelta(minutes=10):%Y-%m-%dT%H:%MZ}"
-    assert run(*asked, "--deployed-at", just_now).code == 75
-    tomorrow = f"{NOW + timedelta(days=1):%Y-%m-%dT%H:%MZ}"
-    assert run(*asked, "--deployed-at", tomorrow).code == 2
-    assert run(*asked, "--deployed-at", "yesterday").code == 2
-    assert run(*asked, "--deployed-at", "2026-01-31T12:00").code == 2
-
-
-def test_phase_three_wants_evidence_here_too(run: Run, deployment: Deployment) -> None:
-    repository = Repository(run, deployment)
-    repository.commit("--phase", "1")
-    repository.commit("--phase", "2", "--deployed-at", HOUR_AGO)
-    asked = ("render", "env", str(deployment.folder), *repository.options, "--phase", "3",
-             "--deployed-at", DAYS_AGO, "--private", "--json")  # fmt: skip
-    assert run(*asked).json["code"] == "legacy_in_use"
-
-
 def test_a_cluster_is_given_the_same(run: Run, deployment: Deployment, tmp_path: Path) -> None:
     repository = Repository(run, deployment)
     repository.commit("--phase", "1")
@@ -196,77 +104,9 @@ def test_an_export_of_a_cluster_goes_through_the_phases(
     assert kids(cluster.inventory) == named
 
 
-class Cluster:
-    """A folder with exported objects, changed by what is rendered."""
-
-    def __init__(self, run: Run, deployment: Deployment, tmp_path: Path) -> None:
-        self.run, self.out = run, tmp_path / "rendered"
-        self.folder = tmp_path / "export"
-        self.folder.mkdir()
-        there = read(deployment.folder)
-        (self.folder / "workloads.yaml").write_text(applied("", there))
-        (self.folder / "documents.yaml").write_text(config_maps(there))
-        self.commits = 0
-
-    def commit(self, *moment: str) -> None:
-        """Render, and apply to the export."""
-        self.commits += 1
-        out = self.out / str(self.commits)
-        made = self.run("render", "k8s", str(self.folder), *moment, "--output", str(out))
-        assert made.code == 0, made.err
-        workloads = self.folder / "workloads.yaml"
-        objects = list(yaml.safe_load_all(workloads.read_text()))
-        patches = (out / "keyturn-patches.yaml").read_text()
-        old = {one["metadata"]["name"]: sums(one) for one in objects}
-        workloads.write_text(applied(patches, self.inventory, objects))
-        new_ = yaml.safe_load_all(workloads.read_text())
-        self.rolled = {one["metadata"]["name"] for one in new_ if sums(one) != old[
-            one["metadata"]["name"]]}  # fmt: skip
-        (self.folder / "secret.yaml").write_text((out / "keyturn-secret.yaml").read_text())
-
-    @property
-    def inventory(self) -> Inventory:
-        """Return the cluster as exported."""
-        return read(self.folder)
-
-
-def sums(workload: dict[str, object]) -> object:
-    """Return the annotation that makes a rollout."""
-    template = workload["spec"]["template"]  # type: ignore[index]
-    return template.get("metadata", {}).get("annotations", {}).get("checksum/keyturn-keys")
-
-
 def test_only_workloads_with_other_keys_roll_out(run: Run, tmp_path: Path) -> None:
     deployment = healthy(tmp_path / "d", "2026-envoy", asymmetric=False)
     cluster = Cluster(run, deployment, tmp_path)
     cluster.commit("--phase", "1")
     cluster.commit("--phase", "2", "--deployed-at", HOUR_AGO)
     assert cluster.rolled == {"auth"}
-
-
-def test_keys_reach_no_terminal_and_no_other_file(run: Run, deployment: Deployment) -> None:
-    asked = ("render", "env", str(deployment.folder), "--phase", "1")
-    assert run(*asked).code == 2
-    piped = run(*asked, "--private")
-    assert piped.code == 0
-    assert piped.out.startswith("SUPABASE_PUBLISHABLE_KEY=")
-    shown = run(*asked, "--json")
-    assert shown.json["files"][0]["content"] is None
-    out = deployment.folder / "new.env"
-    assert run(*asked, "--output", str(out)).code == 0
-    assert out.stat().st_mode & 0o777 == 0o600
-    assert run(*asked, "--output", str(out)).code == 5
-    for outcome in (
-        shown,
-        run("render", "compose-override", str(deployment.folder), "--phase", "1"),
-    ):
-        for line in out.read_text().splitlines():
-            assert line.partition("=")[2] not in outcome.out + outcome.err
-
-
-def test_states_that_exclude_each_other(run: Run, deployment: Deployment) -> None:
-    folder = str(deployment.folder)
-    assert run("render", "env", folder, "--phase", "1", "--rotate", "--private").code == 2
-    assert run("render", "env", folder, "--step", "1", "--private").code == 2
-    assert run("render", "k8s", folder, "--namespace", "Not/A-Name", "--private").code == 2
-    assert run("render", "compose-override", folder).code == 2

@@ -155,6 +155,7 @@ def _what_only_a_real_one_shows(gateway: Front, deployment: Deployment) -> None:
     _, seen = gateway.get("/storage/v1/s3/b/o", signed)
     assert seen["headers"]["authorization"] == "AWS4-HMAC-SHA256 Credential=x"
     assert gateway.get("/project/default", {})[0] == 401
+    assert gateway.get("//rest//v1/t", {"apikey": keys.publishable})[1]["path"] == "/t"
     for path in ("/rest/v1//../../rest/v1/t", "/rest/v1/%2e%2e/%2e%2e/rest/v1/t", "//rest/v1/t"):
         assert gateway.get(path, {})[0] in (400, 401), path
 

@@ -31,16 +31,16 @@ def deployment(tmp_path: Path) -> Deployment:
     return healthy(tmp_path / STRANGE, "2026-envoy")
 
 
-def signed(deployment: Deployment, kid: str, at: int) -> None:
+def signed(deployment: Deployment, kid: str, at: int, run: str = "p") -> None:
     """Write into the journal that a run proved ``kid`` signing at that moment."""
     probe = Probe("01-prove", 0, "sign", {"alg": "ES256", "kid": kid})
-    plan = Plan("p", "Turn", at, ("Turn",), (probe,), {})
+    plan = Plan(run, "Turn", at, ("Turn",), (probe,), {})
     journal = JournalFile(deployment.folder)
     with journal.lock():
-        journal.append(Record(Event.BEGIN, "p", at, plan=plan))
-        journal.append(Record(Event.STARTED, "p", at, command=probe.id))
-        journal.append(Record(Event.DONE, "p", at, command=probe.id))
-        journal.append(Record(Event.FINISHED, "p", at))
+        journal.append(Record(Event.BEGIN, run, at, plan=plan))
+        journal.append(Record(Event.STARTED, run, at, command=probe.id))
+        journal.append(Record(Event.DONE, run, at, command=probe.id))
+        journal.append(Record(Event.FINISHED, run, at))
 
 
 @pytest.mark.skipif(ANALYZE is None, reason="systemd-analyze is not installed")
@@ -160,8 +160,13 @@ def test_it_is_time_after_so_many_days_and_not_before(
 def test_another_key_signing_since_makes_the_age_that_of_the_key_in_use(
     run: Run, deployment: Deployment
 ) -> None:
-    signed(deployment, "an-older-key", unix(NOW - timedelta(days=400)))
-    assert run("schedule", str(deployment.folder), "--every", "90d", "--due").code == 0
+    due = ("schedule", str(deployment.folder), "--every", "90d", "--due", "--json")
+    signed(deployment, "an-older-key", unix(NOW - timedelta(days=400)), "p1")
+    assert run(*due).json["since"] is None
+    ten_days_ago = unix(NOW - timedelta(days=10))
+    signed(deployment, deployment.keys.ec.kid, ten_days_ago, "p2")
+    signed(deployment, deployment.keys.ec.kid, unix(NOW - timedelta(days=5)), "p3")
+    assert run(*due).json["until"] == ten_days_ago + 90 * 86_400
 
 
 def test_what_could_never_work_is_refused(run: Run, tmp_path: Path, deployment: Deployment) -> None:
