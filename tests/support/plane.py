@@ -24,6 +24,7 @@ from keyturn.flows.ports.accounts import ClientInfo
 from keyturn.jose import jwt, keys
 from keyturn.keyring.ring import KeyRing, RingKey
 from keyturn.keyring.states import KeyState
+from keyturn.wiring.hooks import open_hooks
 
 BCRYPT_COST = 5
 PASSWORD = "correct horse"
@@ -116,7 +117,8 @@ async def open_plane(
     database: HasDatabase, settings: AuthSettings = OPEN, *, size: int = 4
 ) -> TestPlane:
     """Return a plane on ``database``; its pool closes with the test."""
-    pool = CountingPool(await database.pool(size=size))
+    opened = await database.pool(size=size)
+    pool = CountingPool(opened)
     plane = TestPlane(
         settings=settings,
         accounts=PostgresAccountStore(cast("Pool", pool)),
@@ -125,6 +127,7 @@ async def open_plane(
         sessions=PostgresSessionStore(cast("Pool", pool)),
         ring=_ring,
         hasher=_hasher,
+        hooks=open_hooks(opened),
         clock=MovableClock(),
         entropy=os.urandom,
     )

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from keyturn.accounts.error_rows_factors import FACTOR_ROWS
+from keyturn.accounts.error_rows_hooks import HOOK_ROWS
 from keyturn.errors import KeyturnError
 
 
@@ -328,6 +329,7 @@ _TABLE = (
     ),
     ("user_exists", 422, "user_already_exists", "A user with this ID has already been registered"),
     *FACTOR_ROWS,
+    *HOOK_ROWS,
 )
 
 _ROWS: Mapping[str, ErrorRow] = {line[0]: ErrorRow(*line) for line in _TABLE}

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from urllib.parse import urlsplit
 
+from keyturn.accounts.hooks import HookSettings
 from keyturn.accounts.mfa import MfaSettings
 
 
@@ -56,6 +57,7 @@ class AuthSettings:
 
     manual_linking: bool = False  # SECURITY_MANUAL_LINKING_ENABLED
     mfa: MfaSettings = field(default_factory=MfaSettings)  # MFA_*
+    hooks: HookSettings = field(default_factory=HookSettings)  # HOOK_*
 
     @property
     def site_host(self) -> str:

@@ -204,7 +204,7 @@ async def lift(
         now,
         audit=plane.settings.audit_log_postgres,
     )
-    return granted(plane, outcome, now)
+    return await granted(plane, outcome, now, client)
 
 
 async def unenroll(plane: AuthPlane, caller: Caller, factor_id: str, client: ClientInfo) -> str:

@@ -6,12 +6,13 @@ from datetime import datetime
 
 from keyturn.accounts import refresh_tokens
 from keyturn.accounts.claims import access_claims, lifetime
-from keyturn.accounts.errors import WeakPassword
+from keyturn.accounts.errors import AuthError, WeakPassword
 from keyturn.accounts.identifiers import uuid4_from
 from keyturn.accounts.sessions import Session
 from keyturn.accounts.user import User
+from keyturn.flows.hooks import custom_claims
 from keyturn.flows.plane import AuthPlane, Granted, RefreshFacts
-from keyturn.flows.ports.accounts import NewSession
+from keyturn.flows.ports.accounts import ClientInfo, NewSession
 from keyturn.jose import jwt
 
 V2 = 2
@@ -35,7 +36,7 @@ def first_token(opened: NewSession) -> tuple[str, RefreshFacts]:
     return refresh_tokens.signed_text(opened.id, 0, opened.hmac_key or ""), RefreshFacts(counter=0)
 
 
-def grant(
+async def grant(
     plane: AuthPlane,
     user: User,
     session: Session,
@@ -43,11 +44,18 @@ def grant(
     now: datetime,
     *,
     weak: WeakPassword | None = None,
+    client: ClientInfo | None = None,
 ) -> Granted:
-    """Sign an access token with the key in use and return the whole answer."""
+    """Sign an access token with the key in use and return the whole answer.
+
+    Raises ``HookFailed`` when the custom access token hook does not answer properly; a session
+    that was opened for this is closed again, a refreshed one stays: its client may try again.
+    """
     issued_at, expires_at = times = lifetime(plane.settings, user, session, now)
     claims = access_claims(plane.settings, user, session, times)
     token, facts = refresh
+    if plane.settings.hooks.custom_access_token is not None:
+        claims = await _customised(plane, user, session, claims, facts, client)
     return Granted(
         access_token=jwt.encode(claims, plane.ring.current().signing_key),
         expires_in=expires_at - issued_at,
@@ -58,3 +66,23 @@ def grant(
         refresh=facts,
         weak_password=weak,
     )
+
+
+async def _customised(
+    plane: AuthPlane,
+    user: User,
+    session: Session,
+    claims: dict[str, object],
+    facts: RefreshFacts,
+    client: ClientInfo | None,
+) -> dict[str, object]:
+    refreshed = facts.rotated or facts.reused
+    method = "token_refresh" if refreshed or not session.amr else session.amr[0].method
+    try:
+        return await custom_claims(plane, user.id, claims, method, client)
+    except AuthError:
+        if not refreshed:
+            await plane.accounts.sign_out(
+                user.id, session.id, "local", client or ClientInfo(), plane.clock(), audit=False
+            )
+        raise

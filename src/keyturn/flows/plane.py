@@ -18,6 +18,7 @@ from keyturn.flows.ports.accounts import AccountStore, ClientInfo
 from keyturn.flows.ports.columns import ColumnCipher
 from keyturn.flows.ports.factors import FactorStore
 from keyturn.flows.ports.hashing import PasswordHasher
+from keyturn.flows.ports.hooks import HookCaller
 from keyturn.flows.ports.ring import RingSource
 from keyturn.flows.ports.sessions import SessionStore
 
@@ -35,6 +36,7 @@ class AuthPlane:
     sessions: SessionStore
     ring: RingSource
     hasher: PasswordHasher
+    hooks: HookCaller
     clock: Clock
     entropy: Callable[[int], bytes]
 

@@ -34,7 +34,7 @@ async def refresh(plane: AuthPlane, token: str, client: ClientInfo) -> Granted:
     else:
         attempt = _counting(plane, parsed, client)
     now, outcome = await _patiently(plane, attempt)
-    return granted(plane, outcome, now)
+    return await granted(plane, outcome, now, client)
 
 
 def _swapping(plane: AuthPlane, token: SimpleToken, client: ClientInfo) -> Attempt:
@@ -79,7 +79,9 @@ async def _patiently(plane: AuthPlane, attempt: Attempt) -> tuple[datetime, Refr
         waited += pause
 
 
-def granted(plane: AuthPlane, outcome: RefreshOutcome, now: datetime) -> Granted:
+async def granted(
+    plane: AuthPlane, outcome: RefreshOutcome, now: datetime, client: ClientInfo
+) -> Granted:
     """Return the tokens of ``outcome``, or raise the row that its verdict names."""
     if outcome.verdict == "invalid_client":
         raise OAuthRefusal(
@@ -106,4 +108,4 @@ def granted(plane: AuthPlane, outcome: RefreshOutcome, now: datetime) -> Granted
         prefix=prefix,
         counter=outcome.counter,
     )
-    return grant(plane, user, session, (token, facts), now)
+    return await grant(plane, user, session, (token, facts), now, client=client)

@@ -10,6 +10,7 @@ from keyturn.accounts.errors import AuthError, refuse
 from keyturn.accounts.identifiers import storable
 from keyturn.accounts.settings import AuthSettings
 from keyturn.accounts.user import User
+from keyturn.flows.hooks import password_attempt
 from keyturn.flows.issue import first_token, grant, new_session
 from keyturn.flows.plane import AuthPlane, Granted
 from keyturn.flows.ports.accounts import ClientInfo, Credentials
@@ -35,6 +36,8 @@ async def password(plane: AuthPlane, request: PasswordGrant, client: ClientInfo)
     _check_provider(request, plane.settings)
     known = await _find(plane, request)
     fits = await _matches(plane, request.password, known)
+    if known is not None and known.password_hash is not None:
+        await password_attempt(plane, known.user.id, client, valid=fits)
     if known is None or known.password_hash is None or not fits:
         raise refuse("invalid_credentials")
     now = plane.clock()
@@ -54,7 +57,8 @@ async def password(plane: AuthPlane, request: PasswordGrant, client: ClientInfo)
     if opened is None:  # the password was changed while we compared
         raise refuse("invalid_credentials")
     weak = passwords.weakness(request.password, plane.settings)
-    return grant(plane, opened.user, opened.session, first_token(session), now, weak=weak)
+    token = first_token(session)
+    return await grant(plane, opened.user, opened.session, token, now, weak=weak, client=client)
 
 
 def _check_provider(request: PasswordGrant, settings: AuthSettings) -> None:

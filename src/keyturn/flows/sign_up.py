@@ -15,6 +15,7 @@ from keyturn.accounts.identifiers import (
     uuid4_from,
 )
 from keyturn.accounts.settings import AuthSettings
+from keyturn.flows.hooks import after_user_created, before_user_created
 from keyturn.flows.issue import first_token, grant, new_session
 from keyturn.flows.plane import AuthPlane, Granted
 from keyturn.flows.ports.accounts import ClientInfo, Credentials, NewUser
@@ -145,5 +146,7 @@ async def _enter(
     session = new_session(plane, method, provider)
     now = plane.clock()
     audit = plane.settings.audit_log_postgres
+    await before_user_created(plane, new, client)
     opened = await plane.accounts.sign_up(new, session, client, now, audit=audit)
-    return grant(plane, opened.user, opened.session, first_token(session), now)
+    await after_user_created(plane, opened.user, client)
+    return await grant(plane, opened.user, opened.session, first_token(session), now, client=client)

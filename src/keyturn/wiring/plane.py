@@ -15,6 +15,7 @@ from keyturn.flows.ports.hashing import PasswordHasher
 from keyturn.flows.ports.ring import RingSource
 from keyturn.secret import Secret
 from keyturn.secret_access import reveal
+from keyturn.wiring.hooks import open_hooks
 from keyturn.wiring.settings import BadSettings, ColumnSettings
 
 _DECRYPTION_KEYS = "GOTRUE_SECURITY_DB_ENCRYPTION_DECRYPTION_KEYS"
@@ -40,6 +41,7 @@ def auth_plane(
         sessions=PostgresSessionStore(pool),
         ring=ring,
         hasher=hasher,
+        hooks=open_hooks(pool),
         clock=clock,
         entropy=system.entropy,
     )

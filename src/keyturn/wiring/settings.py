@@ -19,6 +19,7 @@ from keyturn.authserver.options import ServerOptions
 from keyturn.errors import UsageError
 from keyturn.keyring.policy import RingPolicy
 from keyturn.secret import Secret
+from keyturn.wiring.settings_hooks import hook_settings
 from keyturn.wiring.settings_idle import why_idle
 from keyturn.wiring.settings_parse import BadValue
 from keyturn.wiring.settings_row import Setting
@@ -28,7 +29,7 @@ _LARGEST_SECRET_FILE: Final = 1 << 20
 _KNOWN: Final = frozenset(name for row in TABLE for name in row.names)
 # Variables of other parts of Keyturn, which start with the same prefix.
 _OWN_PREFIX: Final = "KEYTURN_"
-_GROUPS: Final = ("process", "server", "accounts", "ring", "columns", "mfa")
+_GROUPS: Final = ("process", "server", "accounts", "ring", "columns", "mfa", "hooks")
 
 
 class BadSettings(UsageError):
@@ -117,11 +118,24 @@ def _assemble(groups: dict[str, dict[str, Any]], environment: Mapping[str, str])
     return Settings(
         process=process,
         server=ServerOptions(**groups["server"]),
-        accounts=AuthSettings(**groups["accounts"], mfa=MfaSettings(**groups["mfa"])),
+        accounts=_accounts(groups),
         ring=RingPolicy(**ring),
         columns=ColumnSettings(**groups["columns"]),
         idle=dict(_idle(environment)),
         unknown=dict(_unknown(environment)),
+    )
+
+
+def _accounts(groups: Mapping[str, dict[str, Any]]) -> AuthSettings:
+    """Return the settings of the account flows; raises :class:`BadSettings`."""
+    try:
+        hooks = hook_settings(groups["hooks"])
+    except BadValue as problem:
+        raise BadSettings(f"{problem}.") from None
+    return AuthSettings(
+        **groups["accounts"],
+        mfa=MfaSettings(**groups["mfa"]),
+        hooks=hooks,
     )
 
 

@@ -38,7 +38,7 @@ IDLE: Final[tuple[Idle, ...]] = (
     Idle(r"PASSKEY_\w+|WEBAUTHN_\w+", "this version has no passkeys"),
     Idle(r"SAML_\w+", "this version has no SAML"),
     Idle(r"OAUTH_SERVER_\w+", "this version is no OAuth server"),
-    Idle(r"HOOK_\w+|WEBHOOK_\w+", "this version calls no hooks"),
+    Idle(r"WEBHOOK_\w+", "GoTrue no longer uses it either; GOTRUE_HOOK_* name the hooks"),
     Idle(r"EXPERIMENTAL_\w+", "this version has no such experiment"),
     Idle(r"PASSWORD_HIBP_\w+", "this version does not ask Have I Been Pwned"),
     Idle(

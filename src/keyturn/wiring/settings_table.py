@@ -11,6 +11,7 @@ from typing import Final
 
 from keyturn.wiring.settings_accounts import ACCOUNTS
 from keyturn.wiring.settings_factors import FACTORS
+from keyturn.wiring.settings_hooks import HOOKS
 from keyturn.wiring.settings_operation import OPERATION
 from keyturn.wiring.settings_process import PROCESS
 from keyturn.wiring.settings_row import Setting
@@ -19,6 +20,7 @@ SECTIONS: Final[Mapping[str, tuple[Setting, ...]]] = {
     **PROCESS,
     **ACCOUNTS,
     **FACTORS,
+    **HOOKS,
     **OPERATION,
 }
 TABLE: Final[tuple[Setting, ...]] = tuple(row for rows in SECTIONS.values() for row in rows)
