@@ -6,16 +6,19 @@ No Kong runs here. The expressions are evaluated by the meaning that ``and``/``o
 from __future__ import annotations
 
 import subprocess
+from datetime import timedelta
 from itertools import product
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 import yaml
+from tests.render.conftest import at
 from tests.render.worlds import credentials, meaning, read
 from tests.support.command import Run
 from tests.support.deployments import NOW, Deployment, healthy, opaque
 
+from keyturn.deploy.dotenv import parse
 from keyturn.deploy.inventory import Kind
 from keyturn.migrate.render_kong import kong_file
 from keyturn.profiles.deployment import follow
@@ -173,6 +176,28 @@ def test_credentials_that_the_user_wrote_stay(run: Run, deployment: Deployment) 
         keys = [one["key"] for one in consumers["anon"]["keyauth_credentials"]]
         assert keys[:2] == [own, "$MOBILE_KEY"]
         assert len(keys) == 5
+
+
+def test_a_file_with_a_token_of_a_key_that_ends_is_noticed(
+    run: Run, deployment: Deployment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two rotations without rendering the gateway's file again: the second one is refused."""
+    deployment.write(FILE, rendered(run, deployment))
+    days = [f"{NOW + timedelta(days=n):%Y-%m-%dT%H:%MZ}" for n in range(3)]
+    codes = []
+    for day in (1, 2):
+        at(monkeypatch, NOW + timedelta(days=day))
+        out = deployment.folder / "rotated.env"
+        turn = ("render", "env", str(deployment.folder), "--rotate", "--all", "--json")
+        made = run(*turn, "--deployed-at", days[day - 1], "--output", str(out))
+        codes.append(made.json.get("code"))
+        if out.exists():
+            for one in parse("rotated.env", out.read_text(), lambda _: None):
+                deployment.set(one.name, one.value)
+            out.unlink()
+    assert codes == [None, "foreseen"]
+    deployment.write(FILE, rendered(run, deployment))
+    assert run(*turn, "--deployed-at", days[1]).code == 0
 
 
 def test_a_gateway_without_keys_is_refused(run: Run, deployment: Deployment) -> None:

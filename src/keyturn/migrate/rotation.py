@@ -24,7 +24,7 @@ from keyturn.migrate.deployment_keys import (
 )
 from keyturn.migrate.fresh import Fresh, api_jwt
 from keyturn.migrate.notices import recreate
-from keyturn.migrate.phase_one import url_signing_key
+from keyturn.migrate.phase_one import GUARDED, url_signing_key
 from keyturn.migrate.plan import Step
 from keyturn.migrate.proof import accept, publish, refuse, sign
 from keyturn.migrate.refusals import CannotMigrate
@@ -116,7 +116,12 @@ def _turn(inventory: Inventory, after: DeploymentKeys, fresh: Fresh) -> tuple[St
             why,
             (*_api_jwts(inventory, signer, fresh), *_sets(inventory, after)),
             recreate(inventory, (*_READERS, *GATEWAYS), why),
-            after=(accept(Kinds.USER_ES256), refuse(Kinds.FORGED)),
+            after=(
+                accept(Kinds.USER_ES256),
+                # A rendered gateway file may still hold a token of a key that ends here.
+                accept(Kinds.PUBLISHABLE, at=GUARDED),
+                refuse(Kinds.FORGED),
+            ),
         ),
         _auth(inventory, after, f"Auth signs with {signer.kid}", sign_too=True),
     )

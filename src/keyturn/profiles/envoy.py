@@ -58,6 +58,8 @@ class Config:
     @property
     def missing(self) -> tuple[str, ...]:
         """Return which of the four values that translation needs are empty."""
+        if self.rules is not None:
+            return ()
         return tuple(name for name in _FOUR if not self.values.get(name))
 
     @property
@@ -72,14 +74,13 @@ def read_config(env: Mapping[str, str], text: str | None, routes: str | None = N
     ``routes`` is a mounted ``rds.yaml``: with it the environment decides nothing any more.
     """
     rules = envoy_routes.read_rules(routes) if routes is not None else None
+    text = None if rules is not None else text
     opaque = text is None or "${SUPABASE_SECRET_KEY}" in text
     values = {name: env.get(name, "") if opaque else "" for name in _FOUR}
     values["ANON_KEY"] = env.get("ANON_KEY") or env.get("SUPABASE_ANON_KEY", "")
     values["SERVICE_ROLE_KEY"] = env.get("SERVICE_ROLE_KEY") or env.get("SUPABASE_SERVICE_KEY", "")
     autumn = text is None or "sb-api-key" in text
-    custom = (
-        rules is None and text is not None and not any(f"${{{name}}}" in text for name in values)
-    )
+    custom = text is not None and not any(f"${{{name}}}" in text for name in values)
     return Config(values, autumn, custom, issuer_failure(env), rules)
 
 
