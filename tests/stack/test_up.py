@@ -84,14 +84,35 @@ def test_status_follows_the_ring(stack: Stack) -> None:
 
 
 def test_the_console_is_at_the_root(stack: Stack) -> None:
-    """The gateway shows the overview, which names the key in use and shows no secret."""
-    page = httpx.get(f"{stack.url}/")
+    """Through the gateway a printed link signs in, once; the overview shows no secret."""
+    link = stack.cli("console-link").stdout.strip()
+    token = link.partition("?link=")[2]
+    with httpx.Client(base_url=stack.url, headers={"origin": stack.url}) as browser:
+        assert browser.get("/").headers["location"] == "/sign-in"
+        assert browser.get("/sign-in", headers={"host": "evil.example"}).status_code == 403
+        assert token in browser.get(link).text
+        assert browser.post("/sign-in", data={"link": token}).status_code == 303
+        page = browser.get("/")
+        assert browser.post("/sign-in", data={"link": token}).status_code == 403
 
-    assert page.status_code == 200
-    assert httpx.get(f"{stack.url}/", headers={"host": "evil.example"}).status_code == 403
-    assert stack.keys_in_use()[0] in page.text
-    assert stack.info["secret_key"] not in page.text
-    assert httpx.get(f"{stack.url}/console.css").headers["content-type"].startswith("text/css")
+        assert page.status_code == 200
+        assert stack.keys_in_use()[0] in page.text
+        assert stack.info["secret_key"] not in page.text
+        assert "It is current" in browser.get("/jwks").text
+        style = browser.get("/console.css").headers
+        assert style["content-type"].startswith("text/css")
+
+
+def test_the_admin_api_is_behind_the_gateway(stack: Stack) -> None:
+    """A secret key reads the ring; a publishable one and no key at all do not."""
+    address = f"{stack.url}/admin/api/v1/projects/self-hosted/config/auth/signing-keys"
+    key = {"apikey": stack.info["secret_key"]}
+
+    listed = httpx.get(address, headers=key).json()["keys"]
+    assert stack.keys_in_use()[0] in [one["id"] for one in listed if one["status"] == "in_use"]
+    assert httpx.get(address).status_code == 401
+    public = {"apikey": stack.info["publishable_key"]}
+    assert httpx.get(address, headers=public).status_code == 401
 
 
 def test_everything_is_private(stack: Stack) -> None:

@@ -171,7 +171,7 @@ def _summary(facts: Mapping[str, Any], ending: str) -> str:
     rows = [
         ("API", facts["api_url"]),
         ("JWKS", facts["jwks_url"]),
-        ("Console", facts["console_url"]),
+        ("Console", facts["console_link"]),
         ("Database", facts["database_url"]),
         ("Publishable key", facts["publishable_key"] or _LOST),
         ("Secret key", facts["secret_key"] or _LOST),

@@ -5,19 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final
 
+from keyturn.console.words import STATE_WORDS, ago, clock
 from keyturn.flows.ports.apikeys import ApiKeyRecord
 from keyturn.keyring.ring import KeyRing, RingKey
 from keyturn.keyring.states import STATES, KeyState
-
-# The words that hosted Supabase shows its users, in the order in which they matter.
-STATE_WORDS: Final = {
-    KeyState.IN_USE: "In use",
-    KeyState.STANDBY: "Standby",
-    KeyState.PREVIOUSLY_USED: "Previously used",
-    KeyState.REVOKED: "Revoked",
-}
 
 
 @dataclass(frozen=True)
@@ -129,18 +121,3 @@ def _note(key: RingKey, view: Overview) -> str:
     if key.state is KeyState.IN_USE and key.legacy:
         return "the imported JWT_SECRET: whoever can verify can also forge"
     return ""
-
-
-def clock(moment: datetime) -> str:
-    """Return ``moment`` for people: date and minute, UTC."""
-    return moment.strftime("%Y-%m-%d %H:%M UTC")
-
-
-def ago(length: timedelta) -> str:
-    """Return a length of time in its largest whole unit: "3 minutes", "1 day"."""
-    seconds = max(0, int(length.total_seconds()))
-    for size, name in ((86400, "day"), (3600, "hour"), (60, "minute"), (1, "second")):
-        count = seconds // size
-        if count:
-            return f"{count} {name}" + ("" if count == 1 else "s")
-    return "less than a second"

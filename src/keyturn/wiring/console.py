@@ -5,48 +5,62 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
-from collections.abc import Awaitable, Callable, Iterator, Sequence
-from datetime import timedelta
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 from keyturn.adapters import system
-from keyturn.console.overview import Addresses, Overview, PartLine
+from keyturn.adapters.loopback_http import LoopbackHttpClient
+from keyturn.adapters.postgres.audit_store import PostgresAuditLog
+from keyturn.adapters.postgres.pool import Pool
+from keyturn.console.limiter import FailureLimiter
+from keyturn.console.overview import Addresses, PartLine
+from keyturn.console.services import Services
+from keyturn.console.sessions import Sessions
 from keyturn.errors import KeyturnError
-from keyturn.flows.ports.apikeys import ApiKeyRecord, ApiKeyStore
-from keyturn.flows.ports.ring import RingSource
+from keyturn.flows.keys import Bench
+from keyturn.flows.ports.apikeys import ApiKeyStore
+from keyturn.flows.ports.ring import RingStore
+from keyturn.jose.keys import SigningKey
+from keyturn.secret_access import reveal
 from keyturn.stack.parts import PartState, PartStatus
 from keyturn.wiring.stack_plan import Plan
 
 if TYPE_CHECKING:
     import uvicorn
 
+_FETCH_SECONDS: Final = 5.0
 
-async def gather_overview(
-    plan: Plan,
-    statuses: Sequence[PartStatus],
-    ring: RingSource | None,
-    api_keys: ApiKeyStore | None,
-) -> Overview:
-    """Return what the page shows now; a database that is away becomes a sentence."""
-    records: Sequence[ApiKeyRecord] = ()
-    trouble = None
-    try:
-        records = await api_keys.list() if api_keys is not None else ()
-    except KeyturnError as problem:
-        trouble = problem.message
-    known = None
-    if ring is not None:
-        with contextlib.suppress(KeyturnError):
-            known = ring.current()
-    return Overview(
-        now=system.now(),
+
+@dataclass(frozen=True)
+class Opened:
+    """What the console works on, once the database and the ring are there."""
+
+    store: RingStore
+    api_keys: ApiKeyStore
+    pool: Pool
+    key: SigningKey
+
+
+def console_services(
+    plan: Plan, opened: Opened, statuses: Callable[[], Sequence[PartStatus]]
+) -> Services:
+    """Return what pages and API work with."""
+    http = LoopbackHttpClient(timeout=_FETCH_SECONDS)
+    bench = Bench(opened.store, plan.settings.ring, system.entropy, opened.api_keys)
+    return Services(
+        bench=bench,
+        api_keys=opened.api_keys,
+        audit=PostgresAuditLog(opened.pool),
+        sessions=Sessions(opened.key, system.now, system.entropy),
+        limiter=FailureLimiter(system.now),
+        clock=system.now,
+        entropy=system.entropy,
         addresses=Addresses(plan.api_url, plan.jwks_url, str(plan.where.root)),
-        parts=[part_line(status) for status in statuses],
-        ring=known,
-        api_keys=records,
-        publish_before_sign=timedelta(seconds=plan.settings.ring.publish_before_sign),
-        trouble=trouble,
+        parts=lambda: [part_line(status) for status in statuses()],
+        fetch_jwks=lambda: http.send("GET", plan.jwks_url),
+        show_once=lambda secret: reveal(secret).decode(),
     )
 
 
@@ -71,10 +85,10 @@ class ConsolePortLost(KeyturnError):
 class ConsoleServer:
     """One uvicorn in this process; it leaves signals to the supervisor."""
 
-    def __init__(self, port: int, view: Callable[[], Awaitable[Overview]], *, api_url: str) -> None:
+    def __init__(self, port: int, services: Callable[[], Services], *, api_url: str) -> None:
         """``api_url`` is where this machine's gateway is reached."""
         self._port = port
-        self._view = view
+        self._services = services
         self._host = urlsplit(api_url).hostname or ""
         self._server: uvicorn.Server | None = None
         self._task: asyncio.Task[None] | None = None
@@ -84,7 +98,7 @@ class ConsoleServer:
         # Imported only now, while the other parts are starting: it takes a while.
         import uvicorn
 
-        from keyturn.console.app import ConsoleApp
+        from keyturn.console.app import console_app
 
         class QuietServer(uvicorn.Server):
             """A server that does not touch the process's signal handlers."""
@@ -94,7 +108,7 @@ class ConsoleServer:
                 yield
 
         config = uvicorn.Config(
-            ConsoleApp(self._view, self._host),
+            console_app(self._services(), self._host),
             log_config=None,
             access_log=False,
             server_header=False,

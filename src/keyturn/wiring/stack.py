@@ -12,14 +12,16 @@ from keyturn.adapters.postgres.apikey_store import PostgresApiKeyStore
 from keyturn.adapters.postgres.cluster import EmbeddedPostgres
 from keyturn.adapters.postgres.migrations import migrate
 from keyturn.adapters.postgres.pool import Pool
+from keyturn.adapters.postgres.ring_store import PostgresRingStore
 from keyturn.adapters.postgres.ring_watch import RingWatcher
 from keyturn.adapters.processes import ProcessLauncher
-from keyturn.console.overview import Overview
+from keyturn.console.services import Services
 from keyturn.gateway.bootstrap import Listen
 from keyturn.secret import Secret
 from keyturn.stack.parts import Part, PartStatus, Step
 from keyturn.stack.supervisor import Supervisor
-from keyturn.wiring.console import ConsoleServer, gather_overview
+from keyturn.wiring.console import ConsoleServer, Opened, console_services
+from keyturn.wiring.console_link import Link, make_link, signing_key
 from keyturn.wiring.gateway import Gateway, GatewayOptions, open_gateway
 from keyturn.wiring.locations import Locations
 from keyturn.wiring.ring import master_sealer, open_ring
@@ -63,7 +65,8 @@ class LocalStack:
         self._gateway: Gateway | None = None
         self._gateway_stop = asyncio.Event()
         self._gateway_task: asyncio.Task[None] | None = None
-        self._console = ConsoleServer(plan.console_port, self._overview, api_url=plan.api_url)
+        self._ring_store: PostgresRingStore | None = None
+        self._console = ConsoleServer(plan.console_port, self._services, api_url=plan.api_url)
 
     @property
     def ring(self) -> RingWatcher | None:
@@ -95,10 +98,18 @@ class LocalStack:
         if self._cluster is not None:
             self._cluster.close()
 
-    async def _overview(self) -> Overview:
-        return await gather_overview(
-            self.plan, self.supervisor.statuses(), self._watcher, self._api_key_store
+    def console_link(self, actor: str) -> Link:
+        """Return a one-time sign-in link to the console; it is started by then."""
+        return make_link(signing_key(self.plan.where), f"{self.plan.api_url}/", actor=actor)
+
+    def _services(self) -> Services:
+        opened = Opened(
+            _there(self._ring_store),
+            _there(self._api_key_store),
+            _there(self._pool),
+            signing_key(self.plan.where),
         )
+        return console_services(self.plan, opened, self.supervisor.statuses)
 
     def _parts(self) -> list[Part]:
         def auth_dsn() -> Secret:
@@ -152,6 +163,7 @@ class LocalStack:
         self.api_keys = await ensure_api_keys(self.plan, self._api_key_store, ring)
         await watcher.start()
         self._watcher = watcher
+        self._ring_store = store
 
     async def _close_ring(self) -> None:
         if self._watcher is not None:

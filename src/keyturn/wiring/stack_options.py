@@ -56,6 +56,8 @@ class Ready:
     seconds: float
     database_url: str = field(repr=False)
     keys: dict[str, str] = field(repr=False)
+    console_link: str = field(repr=False)
+    """Signs in to the console, once, within ten minutes."""
     warnings: tuple[str, ...] = ()
     """Settings that change nothing: misspelt ones first."""
 
@@ -68,6 +70,7 @@ class Ready:
             "jwks_url": self.jwks_url,
             **always,
             "console_url": self.console_url,
+            "console_link": self.console_link,
             "database_url": self.database_url,
             **legacy,
             "data_dir": self.data_dir,

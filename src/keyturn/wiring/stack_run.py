@@ -142,5 +142,6 @@ def _ready(stack: LocalStack, seconds: float) -> Ready:
         seconds=seconds,
         database_url=reveal(stack.database_url("postgres", tcp=True)).decode(),
         keys=stack.api_keys,
+        console_link=stack.console_link("keyturn up").url,
         warnings=tuple(warnings),
     )

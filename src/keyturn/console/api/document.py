@@ -1,0 +1,78 @@
+"""The OpenAPI 3.1 document of the admin API, made from the table of operations."""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from typing import Any, Final
+
+from keyturn import __version__
+from keyturn.console.api.call import CSRF_HEADER, PROJECT
+from keyturn.console.api.operations import OPERATIONS, PREFIX, Row
+from keyturn.console.api.schemas import SCHEMAS
+from keyturn.console.visit import COOKIE
+
+PATH: Final = "/admin/api/openapi.json"
+_PARAMETER: Final = re.compile(r"\{(\w+)\}")
+_DESCRIPTION: Final = (
+    "Signing keys and API keys in the shapes of Supabase's Management API; the project is "
+    f'always "{PROJECT}". A client of that API takes the address before /v1 as its base. '
+    f"With a console session, requests that change something also need {CSRF_HEADER}."
+)
+
+
+@cache
+def document() -> dict[str, Any]:
+    """Return the document; it holds nothing of this installation."""
+    paths: dict[str, dict[str, Any]] = {}
+    for row in OPERATIONS:
+        paths.setdefault(PREFIX + row.path, {})[row.method.lower()] = _operation(row)
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Keyturn admin API",
+            "version": __version__,
+            "description": _DESCRIPTION,
+        },
+        "security": [{"secretKey": []}, {"bearer": []}, {"session": []}],
+        "paths": paths,
+        "components": {
+            "schemas": SCHEMAS,
+            "securitySchemes": {
+                "secretKey": {"type": "apiKey", "in": "header", "name": "apikey"},
+                "bearer": {"type": "http", "scheme": "bearer"},
+                "session": {"type": "apiKey", "in": "cookie", "name": COOKIE},
+            },
+        },
+    }
+
+
+def _operation(row: Row) -> dict[str, Any]:
+    operation: dict[str, Any] = {
+        "operationId": f"{row.run.__module__.rsplit('.', 1)[-1]}_{row.run.__name__}",
+        "summary": row.summary,
+        "parameters": [
+            *(_parameter(name, "path") for name in _PARAMETER.findall(PREFIX + row.path)),
+            *(_parameter(name, "query") for name in row.query),
+        ],
+        "responses": {
+            str(row.status): _content("Done", row.gives),
+            "default": _content("Refused, and why", "Problem"),
+        },
+    }
+    if row.takes:
+        operation["requestBody"] = {"required": True, **_content("", row.takes)}
+        del operation["requestBody"]["description"]
+    return operation
+
+
+def _parameter(name: str, place: str) -> dict[str, Any]:
+    schema: dict[str, Any] = {"type": "string"}
+    if name == "ref":
+        schema["enum"] = [PROJECT]
+    return {"name": name, "in": place, "required": place == "path", "schema": schema}
+
+
+def _content(description: str, schema: str) -> dict[str, Any]:
+    reference = {"schema": {"$ref": f"#/components/schemas/{schema}"}}
+    return {"description": description, "content": {"application/json": reference}}

@@ -1,0 +1,155 @@
+"""The ring as a picture, one key in full, and the dialogues that change it."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from starlette.responses import Response
+
+from keyturn.console.errors import BadRequest
+from keyturn.console.lanes import lanes_of, refusal_of
+from keyturn.console.problems import status_of
+from keyturn.console.visit import Visit
+from keyturn.errors import KeyturnError
+from keyturn.flows import keys
+from keyturn.flows.ports.audit import AuditFilter
+from keyturn.jose.algs import ALGORITHMS
+from keyturn.jose.keys import public_pem
+from keyturn.keyring.states import KeyState
+from keyturn.keyring.verbs import DEFAULT_ALGORITHM
+
+LIST = "/signing-keys"
+_HISTORY = 20
+
+
+async def show(visit: Visit) -> Response:
+    """``GET /signing-keys``."""
+    return await _list(visit)
+
+
+async def show_one(visit: Visit) -> Response:
+    """``GET /signing-keys/{kid}``: every public fact of one key, and its history."""
+    ring = await visit.services.bench.store.load()
+    key = ring.find(visit.request.path_params["kid"])
+    public = None if key.symmetric or key.key is None else key.key
+    lines = await visit.services.audit.search(
+        AuditFilter("signing_key", subject_id=key.kid), before=None, limit=_HISTORY
+    )
+    return visit.page(
+        "signing_key",
+        key=key,
+        lane=lanes_of(ring, visit.services.bench.policy, visit.now)[key.state],
+        jwk=public.public_jwk() if public else None,
+        pem=public_pem(public) if public else None,
+        log=lines,
+    )
+
+
+async def ask_create(visit: Visit) -> Response:
+    """``GET /signing-keys/new``."""
+    return _ask_create(visit)
+
+
+async def create(visit: Visit) -> Response:
+    """``POST /signing-keys/new``: a standby, published at once."""
+    alg = visit.form.get("algorithm", "")
+    if alg not in ALGORITHMS:
+        return _ask_create(visit, BadRequest(f"There is no algorithm {alg[:20]!r}."))
+    try:
+        await keys.generate(visit.services.bench, visit.intent(), alg=alg)
+    except KeyturnError as error:
+        return _ask_create(visit, error)
+    return visit.seen(LIST)
+
+
+async def ask_rotate(visit: Visit) -> Response:
+    """``GET /signing-keys/rotate``: what would happen, or why not and until when."""
+    return await _ask_rotate(visit)
+
+
+async def rotate(visit: Visit) -> Response:
+    """``POST /signing-keys/rotate``; repeating it changes nothing."""
+    expected = visit.form.get("expected_in_use") or None
+    if visit.form.get("understood") != "yes":
+        error = BadRequest("Tick the box: it says what rotating does not do.")
+        return await _ask_rotate(visit, error)
+    try:
+        await keys.rotate(visit.services.bench, visit.intent(), expected_in_use=expected)
+    except KeyturnError as error:
+        return await _ask_rotate(visit, error)
+    return visit.seen(LIST)
+
+
+async def ask_revoke(visit: Visit) -> Response:
+    """``GET /signing-keys/{kid}/revoke``: what would happen, or why not and until when."""
+    return await _ask_revoke(visit)
+
+
+async def revoke(visit: Visit) -> Response:
+    """``POST /signing-keys/{kid}/revoke``; the key's name has to be typed."""
+    kid = visit.request.path_params["kid"]
+    if visit.form.get("confirm", "").strip() != kid:
+        error = BadRequest("What was typed is not the ID of this key; nothing was changed.")
+        return await _ask_revoke(visit, error)
+    try:
+        await keys.revoke(visit.services.bench, visit.intent(), kid)
+    except KeyturnError as error:
+        return await _ask_revoke(visit, error)
+    return visit.seen(LIST)
+
+
+async def _list(visit: Visit) -> Response:
+    services = visit.services
+    ring = await services.bench.store.load()
+    return visit.page(
+        "signing_keys",
+        lanes=lanes_of(ring, services.bench.policy, visit.now),
+        policy=services.bench.policy,
+        refusal=await refusal_of(lambda: keys.rotate(services.rehearsing, visit.intent())),
+    )
+
+
+def _ask_create(visit: Visit, error: KeyturnError | None = None) -> Response:
+    wait = timedelta(seconds=visit.services.bench.policy.publish_before_sign)
+    return visit.page(
+        "key_create",
+        status=200 if error is None else status_of(error),
+        error=error,
+        algorithms=[DEFAULT_ALGORITHM, *(name for name in ALGORITHMS if name != DEFAULT_ALGORITHM)],
+        wait=wait,
+        form=visit.form,
+    )
+
+
+async def _ask_rotate(visit: Visit, error: KeyturnError | None = None) -> Response:
+    services = visit.services
+    ring = await services.bench.store.load()
+    refusal = await refusal_of(lambda: keys.rotate(services.rehearsing, visit.intent()))
+    policy = services.bench.policy
+    return visit.page(
+        "key_rotate",
+        status=200 if error is None else status_of(error),
+        error=None if refusal and error and error.message == refusal.error.message else error,
+        refusal=refusal,
+        old=ring.in_use,
+        new=ring.standby[0] if ring.standby else None,
+        until=policy.tokens_until(ring.in_use, visit.now),
+        last_standby=len(ring.standby) == 1,
+        form=visit.form,
+    )
+
+
+async def _ask_revoke(visit: Visit, error: KeyturnError | None = None) -> Response:
+    services = visit.services
+    ring = await services.bench.store.load()
+    key = ring.find(visit.request.path_params["kid"])
+    refusal = await refusal_of(lambda: keys.revoke(services.rehearsing, visit.intent(), key.kid))
+    return visit.page(
+        "key_revoke",
+        status=200 if error is None else status_of(error),
+        error=None if refusal and error and error.message == refusal.error.message else error,
+        refusal=refusal,
+        key=key,
+        standby=key.state is KeyState.STANDBY,
+        form=visit.form,
+    )

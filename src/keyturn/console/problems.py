@@ -1,0 +1,65 @@
+"""Errors as HTTP statuses, for pages and API alike: one table."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from keyturn.apikeys.errors import UnknownApiKey
+from keyturn.console.errors import (
+    BadLink,
+    ForgedRequest,
+    NotFound,
+    NotSignedIn,
+    ReadOnly,
+    TooLarge,
+    TooManyAttempts,
+)
+from keyturn.errors import (
+    Conflict,
+    KeyturnError,
+    RefusedUnsafe,
+    Unreachable,
+    WaitNotOver,
+)
+from keyturn.keyring.errors import BrokenRing, UnknownKey
+
+# The first class that fits decides, so a subclass stands before its parent.
+_STATUSES: Final[Sequence[tuple[type[KeyturnError], int]]] = (
+    (NotSignedIn, 401),
+    (BadLink, 403),
+    (ForgedRequest, 403),
+    (ReadOnly, 403),
+    (NotFound, 404),
+    (UnknownKey, 404),
+    (UnknownApiKey, 404),
+    (TooLarge, 413),
+    (TooManyAttempts, 429),
+    (Conflict, 409),
+    (RefusedUnsafe, 409),
+    (Unreachable, 503),
+    (BrokenRing, 500),
+)
+
+
+def status_of(error: KeyturnError) -> int:
+    """Return the HTTP status of ``error``; what is in no row was the request's fault."""
+    return next((status for kind, status in _STATUSES if isinstance(error, kind)), 400)
+
+
+def as_json(error: KeyturnError) -> dict[str, object]:
+    """Return ``{message, code, hint, docs}``; a wait adds ``until`` in Unix seconds.
+
+    Management API clients read ``message``; the rest is what every surface of Keyturn says.
+    """
+    shape: dict[str, object] = dict(error.as_dict())
+    if isinstance(error, WaitNotOver):
+        shape["until"] = error.until_unix
+    return shape
+
+
+def extra_headers(error: KeyturnError) -> dict[str, str]:
+    """Return the headers that go with ``error``."""
+    if isinstance(error, TooManyAttempts):
+        return {"retry-after": str(error.seconds)}
+    return {}

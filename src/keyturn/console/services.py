@@ -1,0 +1,40 @@
+"""What the console's pages and its API work with; wiring builds it."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, replace
+
+from keyturn.clock import Clock
+from keyturn.console.limiter import FailureLimiter
+from keyturn.console.overview import Addresses, PartLine
+from keyturn.console.sessions import Sessions
+from keyturn.flows.keys import Bench
+from keyturn.flows.ports.apikeys import ApiKeyStore
+from keyturn.flows.ports.audit import AuditLog
+from keyturn.flows.ports.http import HttpAnswer
+from keyturn.secret import Secret
+
+
+@dataclass(frozen=True)
+class Services:
+    """Ports and facts; the same flows as the command line's stand behind every action."""
+
+    bench: Bench
+    api_keys: ApiKeyStore
+    audit: AuditLog
+    sessions: Sessions
+    limiter: FailureLimiter
+    clock: Clock
+    entropy: Callable[[int], bytes]
+    addresses: Addresses
+    parts: Callable[[], Sequence[PartLine]]
+    fetch_jwks: Callable[[], Awaitable[HttpAnswer]]
+    """Asks for the public JWKS as any client would; raises ``Unreachable``."""
+    show_once: Callable[[Secret], str]
+    """Opens the text of an API key that was just made, for the one answer that shows it."""
+
+    @property
+    def rehearsing(self) -> Bench:
+        """A bench on which every verb is decided and nothing is changed."""
+        return replace(self.bench, dry_run=True)

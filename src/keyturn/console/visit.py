@@ -1,0 +1,141 @@
+"""One request of somebody who signed in, and what stands before every page and action."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Final
+from urllib.parse import parse_qsl, urlsplit
+
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, RedirectResponse, Response
+
+from keyturn.console.errors import BadRequest, ForgedRequest, ReadOnly
+from keyturn.console.services import Services
+from keyturn.console.sessions import ABSOLUTE, Session
+from keyturn.console.view import render
+from keyturn.keyring.change import Intent
+
+COOKIE: Final = "keyturn_console"
+CSRF_FIELD: Final = "csrf"
+_FORM: Final = "application/x-www-form-urlencoded"
+_MOST_FIELDS: Final = 50
+
+
+@dataclass(frozen=True)
+class Visit:
+    """A request with its session; ``form`` holds the fields of a POST."""
+
+    request: Request
+    services: Services
+    session: Session
+    now: datetime
+    form: Mapping[str, str] = field(default_factory=dict)
+
+    def page(self, template: str, *, status: int = 200, **values: Any) -> Response:
+        """Return a page; what every page needs is added."""
+        known = {
+            "session": self.session,
+            "csrf": self.services.sessions.csrf(self.session),
+            "now": self.now,
+            "path": self.request.url.path,
+            **values,
+        }
+        return HTMLResponse(render(template, **known), status)
+
+    def intent(self) -> Intent:
+        """Return who changes something, and the reason that the form gives."""
+        reason = self.form.get("reason", "").strip() or None
+        return Intent(self.now, actor_of(self.session), reason)
+
+    def require_csrf(self) -> None:
+        """Raise :class:`ForgedRequest` unless the form carries this session's word."""
+        if not self.services.sessions.csrf_fits(self.session, self.form.get(CSRF_FIELD, "")):
+            raise ForgedRequest
+
+    def seen(self, path: str) -> Response:
+        """Send the browser to look at ``path``, one of our own, with GET."""
+        return RedirectResponse(path, 303)
+
+
+Handler = Callable[[Visit], Awaitable[Response]]
+Endpoint = Callable[[Request], Awaitable[Response]]
+
+
+def actor_of(session: Session) -> str:
+    """Return the audit log's name of whoever acts through the console."""
+    return f"{session.actor} (console)"
+
+
+def signed_in(services: Services, handler: Handler) -> Endpoint:
+    """Return the endpoint that looks: session first, then ``handler``."""
+
+    async def endpoint(request: Request) -> Response:
+        session = services.sessions.read(request.cookies.get(COOKIE))
+        visit = Visit(request, services, session, services.clock())
+        return _renew(services, session, await handler(visit))
+
+    return endpoint
+
+
+def acting(services: Services, handler: Handler) -> Endpoint:
+    """Return the endpoint that changes: session, origin, form, CSRF word and role first."""
+
+    async def endpoint(request: Request) -> Response:
+        session = services.sessions.read(request.cookies.get(COOKIE))
+        require_own_origin(request)
+        visit = Visit(request, services, session, services.clock(), await read_form(request))
+        visit.require_csrf()
+        if not session.may_change:
+            raise ReadOnly
+        return _renew(services, session, await handler(visit))
+
+    return endpoint
+
+
+def require_own_origin(request: Request) -> None:
+    """Raise :class:`ForgedRequest` unless a page of this console sent the request.
+
+    Browsers name the origin with every POST. The host was checked before, so its own is enough.
+    """
+    try:
+        origin = urlsplit(request.headers.get("origin", ""))
+    except ValueError:
+        raise ForgedRequest from None
+    own = origin.scheme in ("http", "https") and origin.netloc == request.headers.get("host")
+    if not own or request.headers.get("sec-fetch-site", "same-origin") != "same-origin":
+        raise ForgedRequest
+
+
+async def read_form(request: Request) -> dict[str, str]:
+    """Return the fields of a form; raises :class:`BadRequest` for another kind of body."""
+    kind = request.headers.get("content-type", "").split(";")[0].strip().lower()
+    if kind != _FORM:
+        raise BadRequest(f"A form is sent as {_FORM}.")
+    try:
+        text = (await request.body()).decode("utf-8")
+        pairs = parse_qsl(text, keep_blank_values=True, max_num_fields=_MOST_FIELDS)
+    except ValueError:
+        raise BadRequest("The form cannot be read.") from None
+    return dict(pairs)
+
+
+def set_cookie(services: Services, session: Session, response: Response) -> None:
+    """Put the session into ``response``: no script sees it, no other site's request carries it."""
+    response.set_cookie(
+        COOKIE,
+        services.sessions.cookie(session),
+        max_age=int(ABSOLUTE.total_seconds()),
+        httponly=True,
+        samesite="strict",
+    )
+
+
+def _renew(services: Services, session: Session, response: Response) -> Response:
+    renewed = services.sessions.renewed(session)
+    if renewed is not None and COOKIE.encode() not in dict(response.raw_headers).get(
+        b"set-cookie", b""
+    ):
+        set_cookie(services, renewed, response)
+    return response

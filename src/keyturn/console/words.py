@@ -1,0 +1,36 @@
+"""Values as words: states, moments, lengths of time."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Final
+
+from keyturn.keyring.states import KeyState
+
+# The words that hosted Supabase shows its users, in the order in which they matter.
+STATE_WORDS: Final = {
+    KeyState.IN_USE: "In use",
+    KeyState.STANDBY: "Standby",
+    KeyState.PREVIOUSLY_USED: "Previously used",
+    KeyState.REVOKED: "Revoked",
+}
+
+
+def clock(moment: datetime) -> str:
+    """Return ``moment`` for people: date and minute, UTC."""
+    return moment.strftime("%Y-%m-%d %H:%M UTC")
+
+
+def ago(length: timedelta) -> str:
+    """Return a length of time in its largest whole unit: "3 minutes", "1 day"."""
+    seconds = max(0, int(length.total_seconds()))
+    for size, name in ((86400, "day"), (3600, "hour"), (60, "minute"), (1, "second")):
+        count = seconds // size
+        if count:
+            return f"{count} {name}" + ("" if count == 1 else "s")
+    return "less than a second"
+
+
+def count(number: int, noun: str) -> str:
+    """Return "1 key", "2 keys"."""
+    return f"{number} {noun}" + ("" if number == 1 else "s")

@@ -1,0 +1,212 @@
+"""The admin API: Management API shapes, who may call, and the same guards as everywhere."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from tests.conftest import Database
+from tests.support.console import Browser, Hands, open_console
+
+from keyturn.console.api.document import document
+from keyturn.console.api.operations import OPERATIONS, PREFIX
+from keyturn.jose.keys import generate, private_jwk
+from keyturn.secret import Secret
+from keyturn.secret_access import reveal
+
+BASE = "/admin/api/v1/projects/self-hosted"
+KEYS = f"{BASE}/config/auth/signing-keys"
+API_KEYS = f"{BASE}/api-keys"
+
+
+class Client:
+    """A program with a secret key."""
+
+    def __init__(self, hands: Hands, key: str) -> None:
+        self.browser = Browser(hands)
+        self.headers = {"apikey": key}
+
+    async def ask(self, method: str, path: str, body: object = None) -> tuple[int, Any]:
+        answer = (
+            await self.browser.http.request(method, path, json=body, headers=self.headers)
+            if body is not None
+            else await self.browser.http.request(method, path, headers=self.headers)
+        )
+        return answer.status_code, answer.json()
+
+
+async def opened(database: Database) -> tuple[Hands, Client]:
+    """Return a console and a client of it."""
+    hands = await open_console(database)
+    return hands, Client(hands, await hands.secret_key())
+
+
+async def test_a_signing_key_by_api(database: Database) -> None:
+    """Create, refused in_use with the time, in_use, refused and then done revocation, delete."""
+    hands, client = await opened(database)
+    status, made = await client.ask("POST", KEYS, {"algorithm": "ES256"})
+    assert status == 201
+    assert made.keys() == {"id", "algorithm", "status", "public_jwk", "created_at", "updated_at"}
+    assert (made["status"], made["public_jwk"]["kid"]) == ("standby", made["id"])
+    assert "d" not in made["public_jwk"]
+    old = next(
+        key["id"] for key in (await client.ask("GET", KEYS))[1]["keys"] if key["status"] == "in_use"
+    )
+
+    path = f"{KEYS}/{made['id']}"
+    status, refused = await client.ask("PATCH", path, {"status": "in_use"})
+    assert (status, refused["code"]) == (409, "wait_not_over")
+    assert refused["until"] == int(hands.now.timestamp()) + 1200
+    hands.forward(minutes=20)
+    assert (await client.ask("PATCH", path, {"status": "in_use"}))[1]["status"] == "in_use"
+    assert (await client.ask("PATCH", path, {"status": "standby"}))[0] == 409
+    assert (await client.ask("PATCH", path, {"status": "revoked"}))[1]["code"] == "key_in_use"
+    assert (await client.ask("PATCH", f"{KEYS}/{old}", {"status": "revoked"}))[0] == 409
+    hands.forward(hours=2)
+    assert (await client.ask("PATCH", f"{KEYS}/{old}", {"status": "revoked"}))[0] == 200
+    assert (await client.ask("DELETE", f"{KEYS}/{old}"))[0] == 200
+    assert (await client.ask("GET", f"{KEYS}/{old}"))[0] == 404
+
+
+async def test_a_private_jwk_is_brought_in(database: Database) -> None:
+    """It becomes a standby; the answer has its public half only."""
+    _, client = await opened(database)
+    jwk = json.loads(reveal(private_jwk(generate("ES256", kid="from-elsewhere"))))
+    status, made = await client.ask("POST", KEYS, {"algorithm": "ES256", "private_jwk": jwk})
+
+    assert (status, made["id"], made["status"]) == (201, "from-elsewhere", "standby")
+    assert jwk["d"] not in json.dumps(made)
+    status, refused = await client.ask("POST", KEYS, {"algorithm": "RS256", "private_jwk": jwk})
+    assert status == 400
+    assert jwk["d"] not in json.dumps(refused)
+
+
+async def test_an_api_key_by_api(database: Database) -> None:
+    """The text is in one answer; deletion keeps the reason in the log."""
+    _, client = await opened(database)
+    status, made = await client.ask("POST", API_KEYS, {"type": "secret", "name": "cron"})
+    assert status == 201
+    assert made["api_key"].startswith("sb_secret_")
+    assert {
+        "api_key", "id", "type", "prefix", "name", "description", "hash", "secret_jwt_template",
+        "inserted_at", "updated_at",
+    } <= made.keys()  # fmt: skip
+
+    listed = (await client.ask("GET", API_KEYS))[1]
+    assert {key["name"] for key in listed} == {"server", "cron"}
+    assert all(key["api_key"] is None for key in listed)
+    gone = f"{API_KEYS}/{made['id']}"
+    assert (await client.ask("DELETE", f"{gone}?was_compromised=true&reason=leak"))[0] == 200
+    assert (await client.ask("GET", gone))[0] == 404
+    log = (await client.ask("GET", f"{BASE}/audit-log?verb=revoke"))[1]["lines"]
+    assert [line["reason"] for line in log] == ["compromised; leak"]
+    assert log[0]["actor"] == "secret key server (admin API)"
+
+
+async def test_legacy_keys_by_api(database: Database) -> None:
+    """Off is off: turning on again is refused with the reason."""
+    hands = await open_console(database, legacy=Secret("an-imported-secret-of-32-bytes-or-so"))
+    client = Client(hands, await hands.secret_key())
+
+    assert (await client.ask("GET", f"{KEYS}/legacy"))[1]["public_jwk"] is None
+    assert (await client.ask("PUT", f"{API_KEYS}/legacy?enabled=false"))[1] == {"enabled": False}
+    assert (await client.ask("PUT", f"{API_KEYS}/legacy?enabled=true"))[0] == 409
+    assert (await client.ask("PUT", f"{API_KEYS}/legacy"))[0] == 400
+
+
+@pytest.mark.parametrize("body", [
+    {}, [], {"algorithm": "none"}, {"algorithm": "ES256", "status": "in_use"},
+    {"algorithm": "ES256", "statis": "standby"}, {"algorithm": "ES256", "private_jwk": "x"},
+    {"algorithm": "ES256", "private_jwk": {"kty": "EC", "kid": "x"}}, {"algorithm": 5},
+])  # fmt: skip
+async def test_bodies_that_are_not_understood_change_nothing(
+    database: Database, body: object
+) -> None:
+    """Nothing is ignored silently."""
+    hands, client = await opened(database)
+    before = (await hands.services.bench.store.load()).version
+
+    status, refused = await client.ask("POST", KEYS, body)
+    assert status == 400
+    assert refused["message"]
+    assert (await hands.services.bench.store.load()).version == before
+
+
+async def test_who_may_call(database: Database) -> None:
+    """An active secret key; neither a publishable, a revoked, a mistyped one, nor nothing."""
+    hands, client = await opened(database)
+    good = client.headers["apikey"]
+    made = (await client.ask("POST", API_KEYS, {"type": "publishable", "name": "web"}))[1]
+    gone = (await client.ask("POST", API_KEYS, {"type": "secret", "name": "gone"}))[1]
+    await client.ask("DELETE", f"{API_KEYS}/{gone['id']}")
+    http = Browser(hands).http
+
+    assert (await http.get(KEYS, headers={"authorization": f"Bearer {good}"})).status_code == 200
+    for key in (made["api_key"], gone["api_key"], good[:-1] + "!", "x", "é"):
+        given: dict[bytes, bytes] = {b"apikey": str(key).encode("latin-1")}
+        answer = await http.get(KEYS, headers=given)
+        assert answer.status_code == 401
+        assert key not in answer.text or len(key) < 3
+    assert (await http.get(KEYS)).status_code == 401
+    for _ in range(10):
+        await http.get(KEYS, headers={"apikey": "guess"})
+    assert (await http.get(KEYS, headers={"apikey": good})).status_code == 429
+
+
+async def test_a_session_may_call_with_the_word_of_its_forms(database: Database) -> None:
+    """Cookies alone never change anything; a read-only session looks."""
+    hands = await open_console(database)
+    browser = await Browser(hands).sign_in()
+    word = {"x-csrf-token": await browser.csrf()}
+    here = {"origin": browser.base}
+    body = {"algorithm": "ES256"}
+
+    assert (await browser.get(KEYS)).status_code == 200
+    for headers in ({}, here, word, {**word, "origin": "http://evil.example"}):
+        assert (await browser.http.post(KEYS, json=body, headers=headers)).status_code == 403
+    done = await browser.http.post(KEYS, json=body, headers={**word, **here})
+    assert done.status_code == 201
+    looking = await Browser(hands).sign_in("read_only")
+    theirs = {"x-csrf-token": await looking.csrf(), **here}
+    assert (await looking.http.post(KEYS, json=body, headers=theirs)).status_code == 403
+
+
+async def test_the_document_describes_every_operation(database: Database) -> None:
+    """OpenAPI: every route, every schema that is named, and nothing secret; open to read."""
+    browser = Browser(await open_console(database))
+    served = (await browser.get("/admin/api/openapi.json")).json()
+
+    assert served == json.loads(json.dumps(document()))
+    listed = {(m.upper(), p) for p, rows in served["paths"].items() for m in rows}
+    assert listed == {(row.method, PREFIX + row.path) for row in OPERATIONS}
+    names = [row["operationId"] for rows in served["paths"].values() for row in rows.values()]
+    assert len(names) == len(set(names))
+    referred = {
+        part.split("/")[-1] for part in json.dumps(served).split('"') if part.startswith("#/comp")
+    }
+    assert referred <= served["components"]["schemas"].keys()
+
+
+async def test_answers_have_the_shape_that_the_document_promises(database: Database) -> None:
+    """Each GET answer has exactly the members of its schema."""
+    _, client = await opened(database)
+    schemas = document()["components"]["schemas"]
+    for row in OPERATIONS:
+        if row.method == "GET" and "{id}" not in row.path and row.path.count("legacy") == 0:
+            status, answer = await client.ask("GET", BASE + row.path)
+            assert status == 200
+            schema = schemas[row.gives]
+            if schema["type"] == "object":
+                assert answer.keys() == schema["properties"].keys(), row.path
+            else:
+                inner = schemas[schema["items"]["$ref"].split("/")[-1]]
+                assert answer[0].keys() == inner["properties"].keys()
+
+
+async def test_another_project_is_unknown(database: Database) -> None:
+    """There is one, and its name is fixed."""
+    _, client = await opened(database)
+    assert (await client.ask("GET", KEYS.replace("self-hosted", "other")))[0] == 404
+    assert (await client.ask("GET", f"{BASE}/nothing"))[0] == 404
+    assert (await client.ask("PATCH", API_KEYS, {}))[0] == 405
