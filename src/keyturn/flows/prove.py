@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from keyturn.clock import Clock
-from keyturn.deploy.inventory import Inventory
+from keyturn.deploy.inventory import VERIFIERS, Inventory, Kind
 from keyturn.doctor.canaries import POWERFUL, canaries
 from keyturn.doctor.facts import Answer, ProbeFacts, Unknown
 from keyturn.errors import Conflict, Unreachable
@@ -22,11 +22,15 @@ from keyturn.flows.prove_signing import NotProven
 from keyturn.migrate.commands import Probe
 from keyturn.migrate.fresh import Randomness
 from keyturn.migrate.proof import ACCEPT, PUBLISH, REFUSE, SIGN, kinds_of, old_too, services_of
+from keyturn.profiles.deployment import follow
+from keyturn.profiles.opened_service import PUBLISHED_PATH, is_open
 from keyturn.profiles.request import CredentialKind
+from keyturn.profiles.verdict import Outcome
 
 ATTEMPTS: Final = 12
 PAUSE_SECONDS: Final = 2.5
 """A service that was just created anew gets half a minute to answer as it should."""
+_CLOSED: Final = (401, 403)
 
 Signing = Callable[[str, str], Awaitable[None]]
 """Proves that Auth signs with an algorithm and a kid; raises ``NotProven``."""
@@ -90,14 +94,36 @@ class LiveProber:
             for kind in kinds
             if (found := (old if kind in LEGACY else held).get(kind)) is not None
         }
-        await self._all(probe, chosen, wanted=False)
+        await self._all(probe, chosen, wanted=False, passed_over=self._open(chosen))
 
-    async def _all(self, probe: Probe, chosen: Credentials, *, wanted: bool) -> None:
+    def _open(self, chosen: Credentials) -> frozenset[Kind]:
+        """Return the services that check nobody (VERIFY_JWT=false): they refuse nobody either.
+
+        A main script of functions that is the user's own may check or not; it is not asked.
+        """
+        there, moment = self._witnesses.now(), self._clock()
+        found = frozenset[Kind]()
+        for one in list(chosen.values())[:1]:
+            for kind in VERIFIERS:
+                outcome = follow(there, one, kind, now=moment, direct=True).outcome
+                own = kind is Kind.FUNCTIONS and outcome is Outcome.UNKNOWN
+                found |= {kind} if own or outcome is Outcome.OPEN else frozenset()
+        return found
+
+    async def _all(
+        self,
+        probe: Probe,
+        chosen: Credentials,
+        *,
+        wanted: bool,
+        passed_over: frozenset[Kind] = frozenset(),
+    ) -> None:
         limits = replace(self._limits, include_service_role=bool(POWERFUL & chosen.keys()))
         facts = await self._ask(self._url, chosen, limits)
         if isinstance(facts, Unknown):
             raise Unreachable(facts.reason)
-        wrong = tuple(_wrong(facts, probe, wanted=wanted))
+        services = frozenset(services_of(probe.arguments)) - passed_over
+        wrong = tuple(_wrong(facts, services, wanted=wanted))
         if wrong:
             raise NotProven(" ".join(wrong))
 
@@ -107,6 +133,8 @@ class LiveProber:
         facts = await self._ask(self._url, one, self._limits)
         if isinstance(facts, Unknown):
             raise Unreachable(facts.reason)
+        if facts.jwks_status in _CLOSED and is_open(self._witnesses.now(), PUBLISHED_PATH) is False:
+            return  # an old kong.yml asks for an API key there, so nobody fetches it to cache it
         wanted = {kid for kid in probe.arguments.get("kids", "").split(",") if kid}
         if set(facts.jwks_kids) != wanted:
             raise NotProven(
@@ -128,8 +156,7 @@ class LiveProber:
         return canaries(there, self._clock(), self._randomness, include_service_role=True)
 
 
-def _wrong(facts: ProbeFacts, probe: Probe, *, wanted: bool) -> Iterator[str]:
-    services = services_of(probe.arguments)
+def _wrong(facts: ProbeFacts, services: frozenset[Kind], *, wanted: bool) -> Iterator[str]:
     for answer in facts.answers:
         if answer.service not in services:
             continue

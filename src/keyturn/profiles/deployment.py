@@ -117,7 +117,9 @@ def healthcheck_authorization(service: Service) -> str | None:
     if text is None or "Authorization:" not in text:
         return None
     value = text.partition("Authorization:")[2].lstrip(" ").partition('"')[0].partition("'")[0]
-    return value.split("\\")[0]
+    # Of a list's arguments the next one (the URL) follows after a space.
+    scheme, *rest = value.split("\\")[0].split(" ")
+    return f"{scheme} {rest[0]}" if scheme == "Bearer" and rest else scheme
 
 
 def object_read(

@@ -11,7 +11,7 @@ from keyturn.profiles import envoy, kong
 from keyturn.profiles.request import Credential, Request
 from keyturn.profiles.trail import Trail
 from keyturn.profiles.verdict import Verdict
-from keyturn.standins.gateway.routes import JWKS_PATH, Way
+from keyturn.standins.gateway.routes import Way
 
 Config = kong.Config | envoy.Config
 _FALLBACK: Final = 401
@@ -71,10 +71,10 @@ def _say(config: Config | None, status: int, message: str, why: str) -> Reply:
 
 
 def _is_open(config: Config, path: str) -> bool:
-    """Envoy's official template opens all of them; with Kong the file decides."""
-    if isinstance(config, envoy.Config):
-        return True
-    return path in config.file.routes or path != JWKS_PATH
+    """The gateway's file decides; where it does not tell, the path is open as in the official."""
+    if isinstance(config, kong.Config):
+        return kong.is_open(config, path)
+    return envoy.is_open(config, path) is not False
 
 
 def _closes(config: Config) -> bool:
