@@ -12,13 +12,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from keyturn.accounts.hooks import HookSettings
+from keyturn.accounts.limits import LimitSettings
 from keyturn.accounts.mfa import MfaSettings
 from keyturn.accounts.settings import AuthSettings
 from keyturn.authserver.options import ServerOptions
 from keyturn.keyring.policy import RingPolicy
 from keyturn.secret_access import reveal
 from keyturn.wiring import settings_docs
-from keyturn.wiring.settings import BadSettings, ColumnSettings, ProcessSettings, load
+from keyturn.wiring.settings import (
+    BadSettings,
+    CaptchaSettings,
+    ColumnSettings,
+    ProcessSettings,
+    load,
+)
 from keyturn.wiring.settings_parse import BadValue, boolean, character_sets, duration
 from keyturn.wiring.settings_table import TABLE
 
@@ -30,8 +37,10 @@ GROUPS: dict[str, type] = {
     "ring": RingPolicy,
     "columns": ColumnSettings,
     "mfa": MfaSettings,
+    "limits": LimitSettings,
+    "captcha": CaptchaSettings,
 }
-NESTED = {"mfa", "hooks"}
+NESTED = {"mfa", "hooks", "limits"}
 """Fields of the account settings that are groups of their own."""
 HOOK_PARTS = ("enabled", "uri", "secrets")
 

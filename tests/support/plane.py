@@ -17,6 +17,7 @@ from keyturn.adapters.hashing import ThreadedHasher
 from keyturn.adapters.postgres.account_store import PostgresAccountStore
 from keyturn.adapters.postgres.factor_store import PostgresFactorStore
 from keyturn.adapters.postgres.pool import Pool
+from keyturn.adapters.postgres.rate_limiter import PostgresRateLimiter
 from keyturn.adapters.postgres.session_store import PostgresSessionStore
 from keyturn.flows import sign_in, sign_up
 from keyturn.flows.plane import AuthPlane, Granted
@@ -125,6 +126,7 @@ async def open_plane(
         factors=PostgresFactorStore(cast("Pool", pool)),
         columns=Columns({}, None, os.urandom),
         sessions=PostgresSessionStore(cast("Pool", pool)),
+        limiter=PostgresRateLimiter(cast("Pool", pool)),
         ring=_ring,
         hasher=_hasher,
         hooks=open_hooks(opened),

@@ -34,6 +34,15 @@ FACTOR_ROWS: Final[tuple[Line, ...]] = (
         "email_conflict_identity_not_deletable",
         "Unable to unlink identity due to email conflict",
     ),
+    # what stands before a request
+    ("over_request_rate", 429, "over_request_rate_limit", "Request rate limit reached"),
+    ("captcha_failed", 400, "captcha_failed", "captcha protection: request disallowed"),
+    (
+        "captcha_unreachable",
+        500,
+        "unexpected_failure",
+        "captcha verification process failed",
+    ),
     # sessions of others
     ("session_id_not_uuid", 404, "validation_failed", "session_id must be an UUID"),
     ("session_not_found", 404, "session_not_found", "Session not found"),

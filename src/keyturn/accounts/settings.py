@@ -10,6 +10,7 @@ from datetime import timedelta
 from urllib.parse import urlsplit
 
 from keyturn.accounts.hooks import HookSettings
+from keyturn.accounts.limits import LimitSettings
 from keyturn.accounts.mfa import MfaSettings
 
 
@@ -58,6 +59,7 @@ class AuthSettings:
     manual_linking: bool = False  # SECURITY_MANUAL_LINKING_ENABLED
     mfa: MfaSettings = field(default_factory=MfaSettings)  # MFA_*
     hooks: HookSettings = field(default_factory=HookSettings)  # HOOK_*
+    limits: LimitSettings = field(default_factory=LimitSettings)  # RATE_LIMIT_*
 
     @property
     def site_host(self) -> str:

@@ -11,6 +11,7 @@ from keyturn.authserver.admin_factors import AdminFactors
 from keyturn.authserver.admin_sessions import AdminSessions
 from keyturn.authserver.exchange import Exchange, Handler, Reply
 from keyturn.authserver.factors import Factors
+from keyturn.authserver.guards import Guards
 from keyturn.authserver.health import Health
 from keyturn.authserver.published import DISCOVERY_PATH, JWKS_PATH, Published
 from keyturn.authserver.reporting import Metrics
@@ -24,14 +25,12 @@ def auth_routes(
     plane: AuthPlane, published: Published, health: Health, metrics: Metrics | None
 ) -> Routes:
     """Return the routes of the Auth server."""
-    return Routes(
-        [
-            *_present(plane, published, health, metrics),
-            *_factors(plane),
-            *_oversight(plane),
-            *_absent(),
-        ]
-    )
+    present = [
+        *_present(plane, published, health, metrics),
+        *_factors(plane),
+        *_oversight(plane),
+    ]
+    return Routes([*Guards(plane).before(present), *_absent()])
 
 
 def _present(

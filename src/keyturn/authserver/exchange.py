@@ -59,6 +59,7 @@ class Exchange:
     reply: Reply | None = None
     """Where a cold route leaves its answer."""
     _query: Mapping[str, str] | None = None
+    _body: bytes | None = None
 
     @property
     def method(self) -> str:
@@ -79,10 +80,15 @@ class Exchange:
         return self._query.get(name)
 
     async def body(self) -> bytes:
-        """Return the whole body; raises :class:`BodyTooLarge` beyond the limit.
+        """Return the whole body, the same each time; raises :class:`BodyTooLarge`.
 
         Raises :class:`ClientGone` when the client leaves before it has sent everything.
         """
+        if self._body is None:
+            self._body = await self._received()
+        return self._body
+
+    async def _received(self) -> bytes:
         declared = self.headers.get(b"content-length", b"")
         if declared.isdigit() and int(declared[:20]) > self.max_body:
             raise BodyTooLarge

@@ -17,6 +17,7 @@ from keyturn.clock import Clock
 from keyturn.flows.ports.accounts import AccountStore, ClientInfo
 from keyturn.flows.ports.columns import ColumnCipher
 from keyturn.flows.ports.factors import FactorStore
+from keyturn.flows.ports.guards import CaptchaService, RateLimiter
 from keyturn.flows.ports.hashing import PasswordHasher
 from keyturn.flows.ports.hooks import HookCaller
 from keyturn.flows.ports.ring import RingSource
@@ -34,11 +35,13 @@ class AuthPlane:
     factors: FactorStore
     columns: ColumnCipher
     sessions: SessionStore
+    limiter: RateLimiter
     ring: RingSource
     hasher: PasswordHasher
     hooks: HookCaller
     clock: Clock
     entropy: Callable[[int], bytes]
+    captcha: CaptchaService | None = None
 
 
 @lru_cache(maxsize=4096)

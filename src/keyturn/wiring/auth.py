@@ -89,7 +89,12 @@ async def open_auth(
         try:
             async with _gauges(metrics, pool, watcher):
                 plane = auth_plane(
-                    settings.accounts, pool, watcher, hasher, columns=settings.columns
+                    settings.accounts,
+                    pool,
+                    watcher,
+                    hasher,
+                    columns=settings.columns,
+                    captcha=settings.captcha,
                 )
                 ping = functools.partial(pool.fetchval, "select 1")
                 yield auth_app(settings, plane, ping, log=log, metrics=metrics)

@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+from keyturn.accounts.captcha import PROVIDERS
 from keyturn.accounts.settings import AuthSettings
 from keyturn.adapters import system
+from keyturn.adapters.captcha import SiteVerify
 from keyturn.adapters.column_cipher import Columns
+from keyturn.adapters.http_client import StandardHttpClient
 from keyturn.adapters.postgres.account_store import PostgresAccountStore
 from keyturn.adapters.postgres.factor_store import PostgresFactorStore
 from keyturn.adapters.postgres.pool import Pool
+from keyturn.adapters.postgres.rate_limiter import PostgresRateLimiter
 from keyturn.adapters.postgres.session_store import PostgresSessionStore
 from keyturn.clock import Clock
 from keyturn.flows.plane import AuthPlane
+from keyturn.flows.ports.guards import CaptchaService
 from keyturn.flows.ports.hashing import PasswordHasher
 from keyturn.flows.ports.ring import RingSource
 from keyturn.secret import Secret
 from keyturn.secret_access import reveal
 from keyturn.wiring.hooks import open_hooks
-from keyturn.wiring.settings import BadSettings, ColumnSettings
+from keyturn.wiring.settings import BadSettings, CaptchaSettings, ColumnSettings
 
+_LARGEST_ANSWER = 64 * 1024
 _DECRYPTION_KEYS = "GOTRUE_SECURITY_DB_ENCRYPTION_DECRYPTION_KEYS"
 _KEY_ID = "GOTRUE_SECURITY_DB_ENCRYPTION_ENCRYPTION_KEY_ID"
 _KEY = "GOTRUE_SECURITY_DB_ENCRYPTION_ENCRYPTION_KEY"
@@ -30,6 +36,7 @@ def auth_plane(
     hasher: PasswordHasher,
     *,
     columns: ColumnSettings | None = None,
+    captcha: CaptchaSettings | None = None,
     clock: Clock = system.now,
 ) -> AuthPlane:
     """Return the plane on ``pool``, which connects as ``supabase_auth_admin``."""
@@ -39,12 +46,27 @@ def auth_plane(
         factors=PostgresFactorStore(pool),
         columns=column_cipher(columns or ColumnSettings()),
         sessions=PostgresSessionStore(pool),
+        limiter=PostgresRateLimiter(pool),
+        captcha=captcha_service(captcha or CaptchaSettings()),
         ring=ring,
         hasher=hasher,
         hooks=open_hooks(pool),
         clock=clock,
         entropy=system.entropy,
     )
+
+
+def captcha_service(settings: CaptchaSettings) -> CaptchaService | None:
+    """Return the service that checks captchas; None when none is asked for.
+
+    Raises ``BadSettings`` when it is on without a secret.
+    """
+    if not settings.enabled:
+        return None
+    if settings.secret is None:
+        raise BadSettings("A captcha takes GOTRUE_SECURITY_CAPTCHA_SECRET.")
+    http = StandardHttpClient(timeout=settings.timeout.total_seconds(), max_bytes=_LARGEST_ANSWER)
+    return SiteVerify(http, settings.url or PROVIDERS[settings.provider], settings.secret)
 
 
 def column_cipher(settings: ColumnSettings) -> Columns:

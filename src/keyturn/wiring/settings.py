@@ -13,6 +13,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final
 
+from keyturn.accounts.limits import LimitSettings
 from keyturn.accounts.mfa import MfaSettings
 from keyturn.accounts.settings import AuthSettings
 from keyturn.authserver.options import ServerOptions
@@ -29,7 +30,17 @@ _LARGEST_SECRET_FILE: Final = 1 << 20
 _KNOWN: Final = frozenset(name for row in TABLE for name in row.names)
 # Variables of other parts of Keyturn, which start with the same prefix.
 _OWN_PREFIX: Final = "KEYTURN_"
-_GROUPS: Final = ("process", "server", "accounts", "ring", "columns", "mfa", "hooks")
+_GROUPS: Final = (
+    "process",
+    "server",
+    "accounts",
+    "ring",
+    "columns",
+    "mfa",
+    "hooks",
+    "limits",
+    "captcha",
+)
 
 
 class BadSettings(UsageError):
@@ -70,6 +81,17 @@ class ColumnSettings:
 
 
 @dataclass(frozen=True)
+class CaptchaSettings:
+    """Whose captcha is asked for, and how its answers are checked."""
+
+    enabled: bool = False
+    provider: str = "hcaptcha"
+    secret: Secret | None = None
+    timeout: timedelta = timedelta(seconds=10)
+    url: str | None = None
+
+
+@dataclass(frozen=True)
 class Settings:
     """Everything that the environment says."""
 
@@ -78,6 +100,7 @@ class Settings:
     accounts: AuthSettings
     ring: RingPolicy
     columns: ColumnSettings = ColumnSettings()
+    captcha: CaptchaSettings = CaptchaSettings()
     idle: Mapping[str, str] = field(default_factory=dict)
     """Set, known to GoTrue, without effect here: name → why."""
     unknown: Mapping[str, str | None] = field(default_factory=dict)
@@ -121,6 +144,7 @@ def _assemble(groups: dict[str, dict[str, Any]], environment: Mapping[str, str])
         accounts=_accounts(groups),
         ring=RingPolicy(**ring),
         columns=ColumnSettings(**groups["columns"]),
+        captcha=CaptchaSettings(**groups["captcha"]),
         idle=dict(_idle(environment)),
         unknown=dict(_unknown(environment)),
     )
@@ -136,6 +160,7 @@ def _accounts(groups: Mapping[str, dict[str, Any]]) -> AuthSettings:
         **groups["accounts"],
         mfa=MfaSettings(**groups["mfa"]),
         hooks=hooks,
+        limits=LimitSettings(**groups["limits"]),
     )
 
 

@@ -22,8 +22,10 @@ IDLE: Final[tuple[Idle, ...]] = (
     Idle(r"RATE_LIMIT_EMAIL_SENT", _NO_MAIL),
     Idle(r"SMS_\w+", _NO_SMS),
     Idle(r"RATE_LIMIT_SMS_SENT", _NO_SMS),
-    Idle(r"RATE_LIMIT_\w+", "this version has no rate limits; set them at the gateway"),
-    Idle(r"SECURITY_CAPTCHA_\w+", "this version asks no captcha"),
+    Idle(
+        r"RATE_LIMIT_(SSO|WEB3|PASSKEY|OAUTH_DYNAMIC_CLIENT_REGISTER)",
+        "this version has no such endpoint",
+    ),
     Idle(rf"EXTERNAL_({_PROVIDERS})_\w+", "this version has no external providers"),
     Idle(
         r"EXTERNAL_(WEB3_\w+|IOS_BUNDLE_ID|REDIRECT_URL|ALLOWED_ID_TOKEN_ISSUERS"
@@ -33,7 +35,6 @@ IDLE: Final[tuple[Idle, ...]] = (
     Idle(r"CUSTOM_OAUTH_\w+", "this version has no external providers"),
     Idle(r"MFA_PHONE_\w+", _NO_SMS),
     Idle(r"MFA_WEB_AUTHN_\w+", "this version has no WebAuthn factors"),
-    Idle(r"MFA_RATE_LIMIT_\w+", "this version has no rate limits; set them at the gateway"),
     Idle(r"MFA_ENABLED", "GoTrue does not use it either; GOTRUE_MFA_TOTP_* decide"),
     Idle(r"PASSKEY_\w+|WEBAUTHN_\w+", "this version has no passkeys"),
     Idle(r"SAML_\w+", "this version has no SAML"),
@@ -41,10 +42,6 @@ IDLE: Final[tuple[Idle, ...]] = (
     Idle(r"WEBHOOK_\w+", "GoTrue no longer uses it either; GOTRUE_HOOK_* name the hooks"),
     Idle(r"EXPERIMENTAL_\w+", "this version has no such experiment"),
     Idle(r"PASSWORD_HIBP_\w+", "this version does not ask Have I Been Pwned"),
-    Idle(
-        r"SECURITY_SB_FORWARDED_FOR_ENABLED",
-        "set KEYTURN_TRUSTED_PROXIES instead",
-    ),
     Idle(
         r"JWT_KEY_ID|JWT_VALID_?METHODS",
         "the keys of the ring say which kid and algorithm are accepted",

@@ -11,6 +11,7 @@ from typing import Final
 
 from keyturn.wiring.settings_accounts import ACCOUNTS
 from keyturn.wiring.settings_factors import FACTORS
+from keyturn.wiring.settings_guards import GUARDS
 from keyturn.wiring.settings_hooks import HOOKS
 from keyturn.wiring.settings_operation import OPERATION
 from keyturn.wiring.settings_process import PROCESS
@@ -21,6 +22,7 @@ SECTIONS: Final[Mapping[str, tuple[Setting, ...]]] = {
     **ACCOUNTS,
     **FACTORS,
     **HOOKS,
+    **GUARDS,
     **OPERATION,
 }
 TABLE: Final[tuple[Setting, ...]] = tuple(row for rows in SECTIONS.values() for row in rows)
