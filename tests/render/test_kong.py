@@ -184,11 +184,11 @@ def test_a_file_with_a_token_of_a_key_that_ends_is_noticed(
     """Two rotations without rendering the gateway's file again: the second one is refused."""
     deployment.write(FILE, rendered(run, deployment))
     days = [f"{NOW + timedelta(days=n):%Y-%m-%dT%H:%MZ}" for n in range(3)]
+    turn = ("render", "env", str(deployment.folder), "--rotate", "--all", "--json")
     codes = []
     for day in (1, 2):
         at(monkeypatch, NOW + timedelta(days=day))
         out = deployment.folder / "rotated.env"
-        turn = ("render", "env", str(deployment.folder), "--rotate", "--all", "--json")
         made = run(*turn, "--deployed-at", days[day - 1], "--output", str(out))
         codes.append(made.json.get("code"))
         if out.exists():
