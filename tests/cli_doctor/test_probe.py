@@ -81,6 +81,31 @@ def test_services_that_do_as_the_files_say_differ_nowhere(
     assert document["observed"]["probe"]["jwks"]["kids"] == [files.keys.ec.kid]
 
 
+def test_nobody_is_told_to_recreate_while_the_keys_are_replaced(
+    doctor: RunWith, files: Deployment, running: Running, tmp_path: Path
+) -> None:
+    other = healthy(tmp_path / "other", now=datetime.now(UTC))
+    with run(running) as url:
+        found = doctor(str(other.folder), "--probe", url, "--json").json["findings"]
+    fixes = {one["id"]: one["fix"] for one in found}
+    assert "Before you recreate anything" in fixes["KT032"]
+    assert "up -d" not in fixes["KT052"]
+
+
+def test_what_was_only_predicted_is_marked(
+    doctor: RunWith, files: Deployment, running: Running
+) -> None:
+    with run(running) as url:
+        asked = doctor(str(files.folder), "--probe", url).out
+        all_of_it = doctor(str(files.folder), "--probe", url, "--probe-service-role").out
+    (row,) = [line for line in asked.splitlines() if line.startswith("rest ")]
+    assert row.split()[1:6] == ["ok", "ok~", "ok", "ok~", "ok"]
+    assert "~ predicted only" in asked
+    (row,) = [line for line in all_of_it.splitlines() if line.startswith("rest ")]
+    assert "~" not in row
+    assert "~" not in doctor(str(files.folder)).out
+
+
 def test_a_service_that_was_not_recreated_shows_as_a_difference(
     doctor: RunWith, files: Deployment, running: Running
 ) -> None:
@@ -88,9 +113,17 @@ def test_a_service_that_was_not_recreated_shows_as_a_difference(
     with run(running) as url:
         seen = doctor(str(files.folder), "--probe", url)
         document = doctor(str(files.folder), "--probe", url, "--json").json
+        bare = doctor(str(files.folder), "--probe", url, "--no-matrix", "--json").json
     assert "ok≠400!" in seen.out
     assert "storage answered to user ES256: 400" in seen.out
     assert "What runs" in seen.out
+    assert "storage answered 400" in seen.out
+    assert "by the files they are accepted." in " ".join(seen.out.split())
+    assert seen.code == 1
+    found = [(one["id"], one["severity"]) for one in document["findings"]]
+    assert ("KT052", "error") in found
+    assert bare["matrix"] is None
+    assert [(one["id"], one["severity"]) for one in bare["findings"]] == found
     storage = {c["credential"]: c for c in document["matrix"]["cells"] if c["service"] == "storage"}
     assert storage["user ES256"]["differs"]
     assert storage["user ES256"]["judgement"] == "bad"

@@ -13,6 +13,7 @@ from keyturn.doctor.facts import (
     DatabaseFacts,
     DatabaseSetting,
     Dependant,
+    Difference,
     Fetches,
     LogFacts,
     ProbeFacts,
@@ -39,6 +40,13 @@ def probed(**seen: object) -> Sees:
 def answered(service: Kind, message: str) -> Sees:
     """Return a probe in which one service answered with ``message``."""
     return probed(answers=(Answer(service, CredentialKind.PUBLISHABLE, 401, None, message),))
+
+
+def contradicted(credential: CredentialKind, *, accepted: bool) -> Sees:
+    """Return a probe in which Storage did the contrary of what the files say."""
+    said = "200" if accepted else "400 AccessDenied"
+    differs = (Difference(Kind.STORAGE, credential, accepted, said),)
+    return lambda made: {**probed()(made), "differences": differs}
 
 
 def logged(**seen: object) -> Sees:
@@ -94,6 +102,10 @@ CASES = (
     Case("KT051", phase_3, sees=stored(dependants=(LEGACY_JOB,)), service="db", note="legacy"),
     Case("KT052", sees=lambda d: probed(jwks_kids=(d.keys.ec.kid,))(d), service="auth",
          at="JWT_KEYS="),
+    Case("KT052", sees=contradicted(CredentialKind.USER_ES256, accepted=False),
+         service="storage", at="storage:", note="refused"),
+    Case("KT052", sees=contradicted(CredentialKind.FORGED, accepted=True),
+         service="storage", at="storage:", note="accepted"),
     Case("KT081", sees=probed(jwks_cache_control="no-store"), service="auth"),
     Case("KT081", sees=probed(jwks_cache_control="max-age=86400"), service="auth", note="long"),
     Case("KT082", sees=logged(jwks=(EVERY_SECOND,))),

@@ -11,13 +11,13 @@ from tests.support.deployments import NOW, Deployment, api_claims, b64url, compa
 
 from keyturn.deploy.inventory import Inventory
 from keyturn.deploy.source import Ask
-from keyturn.doctor.facts import DatabaseFacts, LogFacts, ProbeFacts, Unknown
+from keyturn.doctor.facts import DatabaseFacts, Difference, LogFacts, ProbeFacts, Unknown
 from keyturn.doctor.finding import Facts
 
 NOT_ASKED = Unknown("not asked")
 Members = dict[str, Any]
 Break = Callable[[Deployment], object]
-Seen = Mapping[str, DatabaseFacts | ProbeFacts | LogFacts]
+Seen = Mapping[str, DatabaseFacts | ProbeFacts | LogFacts | tuple[Difference, ...]]
 Sees = Callable[[Deployment], Seen]
 
 
@@ -51,9 +51,10 @@ def facts_of(
     database: DatabaseFacts | Unknown = NOT_ASKED,
     probes: ProbeFacts | Unknown = NOT_ASKED,
     logs: LogFacts | Unknown = NOT_ASKED,
+    differences: tuple[Difference, ...] = (),
 ) -> Facts:
     """Return facts in which nothing but the files was looked at."""
-    return Facts(inventory, NOW, database, probes, logs)
+    return Facts(inventory, NOW, database, probes, logs, differences)
 
 
 # Changes of key documents

@@ -40,7 +40,7 @@ def matrix_text(found: Matrix, way: str = "") -> str:
 
 def _table(found: Matrix) -> Iterator[str]:
     words = {
-        (service, kind): marked(found.cell(service, kind))
+        (service, kind): marked(found.cell(service, kind), observed=found.observed)
         for service in found.services
         for kind in found.columns
     }

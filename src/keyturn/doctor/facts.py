@@ -81,6 +81,24 @@ class Answer:
     websocket: bool = False
     """Realtime was asked for a socket."""
 
+    @property
+    def said(self) -> str:
+        """Return status, code and message in one line."""
+        parts = (self.status, self.code, self.message)
+        return " ".join(str(part) for part in parts if part) or "no answer"
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """A running service that took what it should refuse by the files, or refused the contrary."""
+
+    service: Kind
+    credential: CredentialKind
+    accepted: bool
+    """What the running service did."""
+    said: str
+    """Its status, code and message."""
+
 
 @dataclass(frozen=True, slots=True)
 class ProbeFacts:

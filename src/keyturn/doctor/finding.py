@@ -10,7 +10,7 @@ from enum import StrEnum
 from keyturn.deploy.edit import Edit, describe
 from keyturn.deploy.inventory import Inventory
 from keyturn.deploy.place import Place
-from keyturn.doctor.facts import DatabaseFacts, LogFacts, ProbeFacts, Unknown
+from keyturn.doctor.facts import DatabaseFacts, Difference, LogFacts, ProbeFacts, Unknown
 
 
 class Severity(StrEnum):
@@ -98,6 +98,8 @@ class Facts:
     database: DatabaseFacts | Unknown
     probes: ProbeFacts | Unknown
     logs: LogFacts | Unknown
+    differences: tuple[Difference, ...] = ()
+    """Where the running services contradict what the profiles predict from the files."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -78,7 +78,13 @@ def _matrix(found: Matrix) -> Iterator[str]:
     yield "### Services × credentials"
     head = ["service", *(one.value for one in found.columns)]
     rows = [
-        [kind.value, *(marked(found.cell(kind, column)) for column in found.columns)]
+        [
+            kind.value,
+            *(
+                marked(found.cell(kind, column), observed=found.observed)
+                for column in found.columns
+            ),
+        ]
         for kind in found.services
     ]
     table = [head, ["---"] * len(head), *rows]

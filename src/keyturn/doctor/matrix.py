@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import Final
 
 from keyturn.deploy.inventory import VERIFIERS, Inventory, Kind
-from keyturn.doctor.facts import Answer, ProbeFacts, Unknown
+from keyturn.doctor.facts import Answer, Difference, ProbeFacts, Unknown
 from keyturn.doctor.why import Follow, by_profiles
 from keyturn.profiles.request import Credential, CredentialKind
 from keyturn.profiles.verdict import Outcome, Verdict
@@ -124,6 +124,15 @@ class Matrix:
     def differences(self) -> tuple[Cell, ...]:
         """Return the cells in which the running services contradict the files."""
         return tuple(one for one in self.cells.values() if one.differs)
+
+    @property
+    def contradictions(self) -> tuple[Difference, ...]:
+        """Return the differences in which the running service said clearly what it did."""
+        return tuple(
+            Difference(one.service, one.credential, one.accepted, one.observed.said)
+            for one in self.differences
+            if one.observed is not None and one.accepted is not None
+        )
 
     def as_dict(self) -> dict[str, object]:
         """Return the matrix for JSON."""

@@ -65,7 +65,5 @@ def _named(found: Matrix, cells: Sequence[Cell]) -> str:
 
 
 def _observed(cell: Cell) -> str:
-    seen = cell.observed
-    parts = (seen.status, seen.code, seen.message) if seen else ()
-    said = " ".join(str(part) for part in parts if part) or "no answer"
+    said = cell.observed.said if cell.observed else "no answer"
     return f"{cell.service} answered to {cell.credential}: {said}"

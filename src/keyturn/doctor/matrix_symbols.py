@@ -36,10 +36,14 @@ def symbol(cell: Cell | None) -> str:
     return f"{predicted}≠{_observed(cell)}" if cell.differs else predicted
 
 
-def marked(cell: Cell | None) -> str:
-    """Return the word of a cell, with ``!`` where it is not as it should be."""
+def marked(cell: Cell | None, *, observed: bool = False) -> str:
+    """Return the word of a cell, with ``!`` where it is not as it should be.
+
+    In a matrix that was ``observed``, ``~`` stands behind what is only predicted.
+    """
     amiss = cell is not None and cell.judgement is Judgement.BAD
-    return symbol(cell) + ("!" if amiss else "")
+    unseen = observed and cell is not None and _unseen(cell)
+    return symbol(cell) + ("!" if amiss else "") + ("~" if unseen else "")
 
 
 def legend(found: Matrix) -> str:
@@ -52,9 +56,16 @@ def legend(found: Matrix) -> str:
         parts.insert(1, f"{number} refused with that status")
     if any(cell and cell.judgement is Judgement.BAD for cell in cells):
         parts.append("! not as it should be")
+    if found.observed and any(cell and _unseen(cell) for cell in cells):
+        parts.append("~ predicted only: not asked, or the answer does not tell")
     if found.differences:
         parts.append("a≠b the files say a, the running service did b")
     return " · ".join(parts)
+
+
+def _unseen(cell: Cell) -> bool:
+    told = cell.predicted.outcome not in (Outcome.UNKNOWN, Outcome.ABSENT)
+    return told and not cell.differs and cell.accepted is None
 
 
 def _predicted(verdict: Verdict) -> str:

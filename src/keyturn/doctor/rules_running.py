@@ -10,10 +10,24 @@ from keyturn.deploy.inventory import Inventory, Kind
 from keyturn.deploy.opened import text
 from keyturn.deploy.place import Place
 from keyturn.doctor.credentials import read_keys
-from keyturn.doctor.facts import DatabaseFacts, DatabaseSetting, LogFacts, ProbeFacts
+from keyturn.doctor.facts import (
+    DatabaseFacts,
+    DatabaseSetting,
+    Difference,
+    LogFacts,
+    ProbeFacts,
+)
 from keyturn.doctor.finding import Confidence, Facts, Needs, Seen, Severity
-from keyturn.doctor.holdings import accepted_legacy, auth_keys, holds_json, key_set, places_of
+from keyturn.doctor.holdings import (
+    accepted_legacy,
+    auth_keys,
+    holds_json,
+    key_set,
+    listed,
+    places_of,
+)
 from keyturn.doctor.jwks_rhythm import Rhythm, pace, span
+from keyturn.doctor.matrix import HOSTILE
 from keyturn.doctor.row import row
 
 SKEW_OF_POSTGREST: Final = 30
@@ -21,6 +35,9 @@ SMALL_SKEW: Final = 5
 LONGEST_CACHE: Final = 1200
 """Seconds: 10 minutes at an edge and 10 in clients are what hosted Supabase counts with."""
 _MANY_FETCHES: Final = 10
+_FIRST_KEYS: Final = (
+    "First settle what is said about replaced keys: a recreate signs everybody out."
+)
 _CACHE_FIXED: Final = (12, 2, 9)
 _TIME_BUG: Final = ((14, 16), (16, 0))
 
@@ -60,6 +77,36 @@ def _not_recreated(facts: Facts) -> Iterator[Seen]:
             _auth_places(facts.inventory),
             "auth",
         )
+
+
+def _contradicted(facts: Facts) -> Iterator[Seen]:
+    """Yield where a running service takes or refuses what the files say otherwise."""
+    groups: dict[tuple[bool, str, bool], list[Difference]] = {}
+    for one in facts.differences:
+        hostile = one.credential in HOSTILE
+        groups.setdefault((one.accepted, one.said, hostile), []).append(one)
+    wait = _FIRST_KEYS if any(_replaced_keys(facts)) else None
+    for (accepted, said, hostile), same in groups.items():
+        severity = Severity.ERROR
+        services = listed(dict.fromkeys(one.service.value for one in same))
+        kinds = listed(dict.fromkeys(one.credential.value for one in same))
+        seen = f"{services} answered {said} to {kinds}; by the files they are accepted."
+        if accepted:
+            severity = Severity.CRITICAL if hostile else Severity.WARNING
+            seen = f"{services} accepted {kinds} ({said}); by the files they are refused."
+        if accepted or not hostile:
+            places = _service_places(facts, same)
+            yield Seen(seen, places, same[0].service.value, fix=wait, severity=severity)
+
+
+def _service_places(facts: Facts, same: list[Difference]) -> tuple[Place, ...]:
+    services = (facts.inventory.of_kind(one.service) for one in same)
+    return tuple(dict.fromkeys(one.place for one in services if one is not None))
+
+
+def _not_as_written(facts: Facts) -> Iterator[Seen]:
+    yield from _not_recreated(facts)
+    yield from _contradicted(facts)
 
 
 def _leaks(facts: Facts) -> Iterator[Seen]:
@@ -261,11 +308,12 @@ RULES: Final = (
         52,
         "The running services do not have what the files say",
         Severity.WARNING,
-        _not_recreated,
+        _not_as_written,
         needs=Needs.PROBE,
         why="A container keeps the environment with which it was created; `docker compose restart` "
         "does not read .env again.",
-        fix="docker compose up -d",
+        fix="`docker compose up -d` creates anew what has changed. If it stays so, the address is "
+        "that of another deployment, or `--explain SERVICE/CREDENTIAL` shows the step.",
         sources=("docs self-hosting",),
     ),
     row(

@@ -35,8 +35,9 @@ def _stray_braces(facts: Facts) -> Iterator[Seen]:
         surplus = group[0].document.surplus
         if surplus:
             value = (text(group[0].setting) or "").strip()[:-surplus].rstrip()
+            braces = "a stray brace" if surplus == 1 else f"{surplus} stray braces"
             yield Seen(
-                f"The value for {holders(group)} is JSON followed by {surplus} stray brace(s).",
+                f"The value for {holders(group)} is JSON followed by {braces}.",
                 places_of_group(group),
                 group[0].service.name,
                 edits=set_text(facts.inventory, group[0].setting, value),

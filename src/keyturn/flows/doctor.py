@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TypeVar
 
@@ -77,16 +77,14 @@ async def diagnose(
         _look(None if looks.database is None else looks.database(), NO_DATABASE),
         _look(None if looks.logs is None else looks.logs(), NO_LOGS),
     )
-    facts = Facts(found, now, database, probes, logs)
-    table = _matrix(facts, held) if wish.with_matrix else None
-    past = _matrix(facts, held, direct=True) if wish.with_matrix else None
+    facts, table, past = _compared(Facts(found, now, database, probes, logs), held)
     report = Report(
         facts,
         examine(facts),
-        table,
+        table if wish.with_matrix else None,
         readiness(facts),
         gaps(facts),
-        past if past and past.services else None,
+        past if wish.with_matrix and past.services else None,
     )
     asked = ((probes, NO_PROBE), (database, NO_DATABASE))
     silent = [
@@ -106,6 +104,13 @@ async def explain(
     """Follow the credential in ``text`` through the deployment; raises ``NotACredential``."""
     found = read_inventory(source, ask)
     return found, trace(read(text, found, now), found, now, services=services)
+
+
+def _compared(facts: Facts, held: Canaries) -> tuple[Facts, Matrix, Matrix]:
+    """Return the facts with what contradicts the files, and the matrices of both ways."""
+    table, past = _matrix(facts, held), _matrix(facts, held, direct=True)
+    differences = table.contradictions + past.contradictions
+    return replace(facts, differences=differences), table, past
 
 
 def _matrix(facts: Facts, held: Canaries, *, direct: bool = False) -> Matrix:
