@@ -14,6 +14,7 @@ from keyturn.deploy.place import Place, Unreadable
         ("services:\n\ta: {}\n", 2, 1, "cannot start any token"),
         ("services:\n  a:\n    image: x\n   environment: {}\n", 4, 4, "expected"),
         ("services:\n  a: 'hunter2\n", 3, 1, "unexpected end of stream"),
+        ("services: [\n  a: {}\nb: hunter2\n", 3, 1, "expected ',' or '\\]'"),
         ("services:\n  a: &x {}\n  b: *y\n", 3, 6, "anchor"),
         ("services:\n  a:\n    image: x\n    image: y\n", 4, 5, "stands twice"),
         ("services:\n  a: {}\n  a: {}\n", 3, 3, "stands twice"),

@@ -114,8 +114,10 @@ def cell(found: Report, name: str, form: str) -> str:
     cells = found.matrix.cells.values() if found.matrix else ()
     one = next((c for c in cells if _plain(f"{c.service}/{c.credential}") == wanted), None)
     if one is None:
-        names = ", ".join(f"{c.service}/{c.credential.replace(' ', '-')}" for c in cells)
-        raise UsageError(f"The matrix has no cell {name!r}.", hint=f"It has {names}.")
+        services = ", ".join(dict.fromkeys(c.service for c in cells))
+        kinds = ", ".join(dict.fromkeys(c.credential.replace(" ", "-") for c in cells))
+        hint = f"SERVICE/CREDENTIAL, with {services} and {kinds}."
+        raise UsageError(f"The matrix has no cell {name!r}.", hint=hint)
     clean = redactor(found.inventory)
     if form == "json":
         return _json({"cell": one.as_dict()}, clean)

@@ -85,7 +85,7 @@ def finding_text(same: Sequence[Finding], report: Report) -> str:
             lines.append(labelled("fix", one.fix))
         lines += _where(one, report)
     if any(one.edits and one.safe for one in same):
-        lines.append(labelled("safe", "--fix shows this change; nobody loses access by it."))
+        lines.append(labelled("safe", "--fix makes this change; nobody loses access by it."))
     return "\n".join(lines)
 
 
@@ -138,7 +138,11 @@ def _gaps(report: Report) -> str:
         return ""
     lines = [heading("Not looked at")]
     for gap in report.not_looked_at:
-        count = f" ({plural(len(gap.rules), 'finding')} depend on it)" if gap.rules else ""
+        count = (
+            f" ({plural(len(gap.rules), 'finding depends', 'findings depend')} on it)"
+            if gap.rules
+            else ""
+        )
         lines.append(paragraph(f"{gap.what}: {gap.reason}{count}", 2, hang=2))
     return "\n".join(lines)
 
@@ -152,7 +156,7 @@ def _closing(report: Report, folder: str) -> str:
         if report.counts[severity]
     )
     safe = len(report.changes(safe=True))
-    more = f"\nkeyturn doctor {folder} --fix shows {plural(safe, 'safe change')}." if safe else ""
+    more = f"\nkeyturn doctor {folder} --fix makes {plural(safe, 'safe change')}." if safe else ""
     first = report.findings[0].id
     return f"{counted}.{more}\nkeyturn doctor --explain {first} says more about a finding."
 

@@ -218,9 +218,14 @@ def _text(file: str, content: bytes) -> str:
         raise Unreadable(Place(file, line, column), "the file is not UTF-8 here") from None
 
 
+_QUOTED: Final = re.compile(r"(['\"]).*\1")
+_SIGNS_ONLY: Final = re.compile(r"[^'\"]*(?:'[^\w\s'\"]'[^'\"]*)*")
+
+
 def _sentence(problem: str | None) -> str:
-    # Between quotes libyaml repeats what it found; nobody needs that, and it can be a secret.
-    return "not YAML: " + re.sub(r"(['\"]).*\1", "…", problem or "it cannot be parsed")
+    # Between quotes libyaml repeats what it found, which can be a secret, or names a sign.
+    said = problem or "it cannot be parsed"
+    return "not YAML: " + (said if _SIGNS_ONLY.fullmatch(said) else re.sub(_QUOTED, "…", said))
 
 
 def _reader_place(file: str, text: str, error: yaml.YAMLError) -> Place:

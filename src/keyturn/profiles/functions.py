@@ -190,7 +190,7 @@ def _with_secret(config: Config, trail: Trail, text: str, now: datetime) -> Mapp
             raise panva_jose.bytes_for_asymmetric(
                 token.alg or "", "this generation knows only the bytes of JWT_SECRET"
             )
-        return secret_key(config.secret, alg=None)
+        return secret_key(config.secret, alg=None, setting="JWT_SECRET")
 
     return _jose(text, choose, now, lambda why: words.legacy(script, why))
 

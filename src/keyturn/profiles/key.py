@@ -54,6 +54,8 @@ class Key:
     """The bytes of an ``oct`` key."""
     material: PublicMaterial | None = field(default=None, repr=False)
     problem: str | None = None
+    setting: str | None = field(default=None, compare=False)
+    """The setting that it is the whole value of, for a report; None for a key of a set."""
 
     @property
     def symmetric(self) -> bool:
@@ -84,14 +86,23 @@ class Key:
 
     def __str__(self) -> str:
         """Return the words of a report; no key material."""
+        if self.setting is not None:
+            return self.setting
         kind = self.alg or (f"{self.kty} without alg" if self.kty != "oct" else "oct")
         named = "without kid" if self.kid is None else f"with kid {shown(self.kid)}"
         return f"{kind} {named}"
 
 
-def secret_key(secret: str | bytes, *, kid: str | None = None, alg: str | None = "HS256") -> Key:
+def secret_key(
+    secret: str | bytes,
+    *,
+    kid: str | None = None,
+    alg: str | None = "HS256",
+    setting: str | None = None,
+) -> Key:
     """Return the key of a shared secret, however short: its raw UTF-8 bytes."""
-    return Key("oct", kid, alg, secret=secret.encode() if isinstance(secret, str) else secret)
+    content = secret.encode() if isinstance(secret, str) else secret
+    return Key("oct", kid, alg, secret=content, setting=setting)
 
 
 def read(jwk: Mapping[str, object]) -> Key:

@@ -214,7 +214,8 @@ def _keys_words(config: Config) -> str:
 def _key_for(config: Config, token: Token) -> tuple[Key, str]:
     """Follow ``findJWKFromHeader``: kid-less HS* always goes to the secret."""
     alg = token.alg or ""
-    own = secret_key(config.secret, alg=None), config.secret_setting
+    name = config.secret_setting
+    own = secret_key(config.secret, alg=None, setting=name), name
     keys = config.jwks.keys
     if alg in HMAC_ALGORITHMS and token.kid is None and alg == config.algorithm:
         return own
