@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import yaml
 from tests.render.worlds import applied, config_maps, read, values
@@ -12,6 +14,7 @@ from tests.support.deployments import NOW, Deployment
 
 from keyturn.deploy.inventory import Inventory
 
+Change = Callable[[list[dict[str, Any]]], list[dict[str, Any]]]
 HOUR_AGO = f"{NOW - timedelta(hours=1):%Y-%m-%dT%H:%MZ}"
 DAYS_AGO = f"{NOW - timedelta(days=3):%Y-%m-%dT%H:%MZ}"
 
@@ -56,12 +59,18 @@ class Repository:
 class Cluster:
     """A folder with exported objects, changed by what is rendered."""
 
-    def __init__(self, run: Run, deployment: Deployment, tmp_path: Path) -> None:
+    def __init__(
+        self, run: Run, deployment: Deployment, tmp_path: Path, change: Change | None = None
+    ) -> None:
+        """``change``: what its owner made of the workloads."""
         self.run, self.out = run, tmp_path / "rendered"
         self.folder = tmp_path / "export"
         self.folder.mkdir()
         there = read(deployment.folder)
-        (self.folder / "workloads.yaml").write_text(applied("", there))
+        workloads = applied("", there)
+        if change is not None:
+            workloads = yaml.safe_dump_all(change(list(yaml.safe_load_all(workloads))))
+        (self.folder / "workloads.yaml").write_text(workloads)
         (self.folder / "documents.yaml").write_text(config_maps(there))
         self.commits = 0
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
+import yaml
 from tests.phases.walk import Walk, new
 from tests.render.conftest import at
 from tests.render.repository import DAYS_AGO, HOUR_AGO, Cluster, Repository
@@ -102,6 +104,51 @@ def test_an_export_of_a_cluster_goes_through_the_phases(
     cluster.commit("--phase", "2", "--deployed-at", HOUR_AGO)
     assert meaning(cluster.inventory) == meaning(migrated(tmp_path, deployment.era, 2))
     assert kids(cluster.inventory) == named
+
+
+def crowded(objects: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Auth and PostgREST share the pods of a StatefulSet; everything has a namespace."""
+    held = {one["metadata"]["name"]: one for one in objects}
+    rest = held.pop("rest")["spec"]["template"]["spec"]
+    auth = held["auth"]
+    auth["kind"], auth["metadata"]["name"] = "StatefulSet", "api"
+    pod = auth["spec"]["template"]["spec"]
+    pod["containers"] += rest["containers"]
+    pod["volumes"] += rest["volumes"]
+    for one in held.values():
+        one["metadata"]["namespace"] = "supabase"
+    return list(held.values())
+
+
+def test_containers_of_one_pod_roll_out_together(run: Run, tmp_path: Path) -> None:
+    deployment = healthy(tmp_path / "d", "2026-envoy", asymmetric=False)
+    cluster = Cluster(run, deployment, tmp_path, crowded)
+    before = meaning(cluster.inventory)
+    cluster.commit("--phase", "1")
+    assert meaning(cluster.inventory) == meaning(migrated(tmp_path, "2026-envoy", 1)) != before
+    patches = list(yaml.safe_load_all((cluster.out / "1/keyturn-patches.yaml").read_text()))
+    names = [(one["kind"], one["metadata"]["name"]) for one in patches]
+    assert ("StatefulSet", "api") in names
+    assert len(set(names)) == len(names)
+    secret = yaml.safe_load((cluster.out / "1/keyturn-secret.yaml").read_text())
+    assert {one["metadata"]["namespace"] for one in (*patches, secret)} == {"supabase"}
+    asked = ("render", "k8s", str(cluster.folder), "--private", "--namespace", "other")
+    assert run(*asked).code == 5
+    cluster.commit("--phase", "2", "--deployed-at", HOUR_AGO)
+    assert cluster.rolled == {"api"}
+
+
+def test_a_bare_pod_is_refused(run: Run, tmp_path: Path) -> None:
+    deployment = healthy(tmp_path / "d", "2026-envoy")
+
+    def bare(objects: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        pod = objects[0]
+        pod["kind"], pod["spec"] = "Pod", pod["spec"]["template"]["spec"]
+        return objects
+
+    cluster = Cluster(run, deployment, tmp_path, bare)
+    refused = run("render", "k8s", str(cluster.folder), "--private", "--json")
+    assert (refused.code, refused.json["code"]) == (5, "cannot_render")
 
 
 def test_only_workloads_with_other_keys_roll_out(run: Run, tmp_path: Path) -> None:

@@ -11,12 +11,12 @@ import hashlib
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from keyturn.deploy.inventory import Inventory, Kind, Service
 from keyturn.deploy.opened import raw, text
-from keyturn.deploy.render_file import Rendered, rendered
+from keyturn.deploy.render_file import CannotRender, Rendered, rendered
 from keyturn.deploy.render_names import key_settings
 from keyturn.deploy.setting import Setting
 from keyturn.secret import Secret
@@ -24,6 +24,8 @@ from keyturn.secret import Secret
 CHECKSUM: Final = "checksum/keyturn-keys"
 SECRET_FILE: Final = "keyturn-secret.yaml"  # noqa: S105 - a file's name
 PATCH_FILE: Final = "keyturn-patches.yaml"
+ROLLED_OUT: Final = ("Deployment", "StatefulSet", "DaemonSet", "CronJob")
+"""Workloads that make new pods when their template changes."""
 _ENTRY: Final = re.compile(r"[^A-Za-z0-9_]")
 
 
@@ -37,7 +39,6 @@ class Target:
     name: str
     container: str
     namespace: str = ""
-    position: str = "containers"
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,13 +76,20 @@ def kubernetes_files(
     Strategic-merge patches, for kustomize or ``kubectl patch``; a container that is given a key
     otherwise so far (a literal, a ConfigMap) takes it from the Secret.
     """
+    objects = replace(objects, namespace=_namespace(targets, objects.namespace))
     entries, patches = _Entries(), list[str]()
-    for target in targets:
-        service = after.services[target.service]
-        env = list(_env(service, entries, objects.secret))
-        env += _removed(before.services.get(target.service), service)
-        if env:
-            patches.append(_patch(target, objects, env, _checksum(key_settings(service))))
+    for together in _by_workload(targets):
+        containers: dict[str, list[str]] = {}
+        held: list[tuple[str, Setting]] = []
+        for target in together:
+            service = after.services[target.service]
+            env = [*_env(service, entries, objects.secret)]
+            env += _removed(before.services.get(target.service), service)
+            if env:
+                containers[target.container] = env
+            held += ((f"{target.container}/{n}", one) for n, one in key_settings(service))
+        if containers:
+            patches.append(_patch(together[0], objects, containers, _checksum(held)))
     return (
         rendered(SECRET_FILE, _secret(objects, entries.values), private=True),
         rendered(PATCH_FILE, "---\n".join(patches), private=False),
@@ -150,23 +158,43 @@ def _removed(before: Service | None, after: Service) -> Iterator[str]:
             yield f"- {{name: {name}, $patch: delete}}"
 
 
-def _patch(target: Target, objects: Objects, env: Iterable[str], checksum: str) -> str:
-    namespace = target.namespace or objects.namespace
+def _namespace(targets: Sequence[Target], asked: str) -> str:
+    """Return the one namespace of all: a workload can only refer to a Secret beside it."""
+    named = sorted(
+        {one.namespace for one in targets if one.namespace} | ({asked} if asked else set())
+    )
+    if len(named) > 1:
+        raise CannotRender(
+            f"There is more than one namespace: {', '.join(named)}.",
+            hint="Export and render one namespace at a time.",
+        )
+    return named[0] if named else ""
+
+
+def _by_workload(targets: Sequence[Target]) -> Iterator[tuple[Target, ...]]:
+    """Yield the containers of each workload: they share a pod, so one checksum rolls it out."""
+    grouped: dict[tuple[str, str, str], list[Target]] = {}
+    for one in targets:
+        grouped.setdefault((one.namespace, one.kind, one.name), []).append(one)
+    yield from (tuple(one) for one in grouped.values())
+
+
+def _patch(
+    target: Target, objects: Objects, containers: Mapping[str, Sequence[str]], checksum: str
+) -> str:
+    if target.kind not in ROLLED_OUT:
+        raise CannotRender(
+            f"{target.name} is a {target.kind}, whose containers cannot be changed.",
+            hint=f"Describe it by one of {', '.join(ROLLED_OUT)}.",
+        )
     head = ["metadata:", f"  name: {json.dumps(target.name)}"]
-    if namespace:
-        head.append(f"  namespace: {json.dumps(namespace)}")
-    pod = [
-        "template:",
-        "  metadata:",
-        "    annotations:",
-        f"      {CHECKSUM}: {checksum}",
-        "  spec:",
-        f"    {target.position}:",
-        f"    - name: {json.dumps(target.container)}",
-        "      env:",
-        *(f"      {one}" for one in env),
-    ]
-    version = "batch/v1" if target.kind in ("Job", "CronJob") else "apps/v1"
+    if objects.namespace:
+        head.append(f"  namespace: {json.dumps(objects.namespace)}")
+    pod = ["template:", "  metadata:", "    annotations:", f"      {CHECKSUM}: {checksum}"]
+    pod += ["  spec:", "    containers:"]
+    for name, env in containers.items():
+        pod += [f"    - name: {json.dumps(name)}", "      env:", *(f"      {one}" for one in env)]
+    version = "batch/v1" if target.kind == "CronJob" else "apps/v1"
     indent = "  "
     lines = [f"apiVersion: {version}", f"kind: {target.kind}", *head, "spec:"]
     if target.kind == "CronJob":
