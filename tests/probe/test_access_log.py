@@ -267,6 +267,16 @@ def test_a_file_that_is_not_there_is_unknown(tmp_path: Path) -> None:
         assert "cannot be read" in facts.reason
 
 
+def test_a_log_of_which_nothing_can_be_read_says_nothing(tmp_path: Path) -> None:
+    """Not "nobody fetched the JWKS", which would be a finding of its own."""
+    log = tmp_path / "app.log"
+    for text, reason in (("", "is empty"), ("started\nlistening\n", "none of the 2 lines")):
+        log.write_text(text)
+        facts = read(str(log))
+        assert isinstance(facts, Unknown)
+        assert reason in facts.reason
+
+
 def test_a_line_without_end_is_one_unreadable_line(tmp_path: Path) -> None:
     log = tmp_path / "log"
     line = at(JWKS)

@@ -24,11 +24,23 @@ def read(path: str) -> LogFacts | Unknown:
     """Implement :class:`keyturn.flows.ports.doctor.AccessLog`."""
     try:
         if path == STANDARD_INPUT:
-            return _read(sys.stdin.buffer)
+            return _telling(_read(sys.stdin.buffer), "the log on standard input")
         with open(path, "rb") as stream:
-            return _read(stream)
+            return _telling(_read(stream), path)
     except OSError as problem:
         return Unknown(f"{path} cannot be read: {problem.strerror or problem}.")
+
+
+def _telling(facts: LogFacts, name: str) -> LogFacts | Unknown:
+    """Return the facts, or why they say nothing: no line of the log could be read."""
+    if facts.lines > facts.unreadable or facts.cut_short:
+        return facts
+    if not facts.lines:
+        return Unknown(f"{name} is empty.")
+    return Unknown(
+        f"none of the {facts.lines} lines of {name} is in a format that Keyturn reads: "
+        "combined (Kong, nginx), Envoy's, Caddy's."
+    )
 
 
 def _read(raw: BinaryIO) -> LogFacts:
