@@ -24,7 +24,7 @@ from keyturn.jose import base64url
 from keyturn.migrate.fresh import Randomness
 from keyturn.profiles.request import Credential, CredentialKind
 
-_CALM: Final = 120.0
+_CALM: Final = 300.0
 _BUSY: Final = 4.0
 _NO_FUNCTION: Final = "keyturn-no-such-function"
 _KINDS: Final = (CredentialKind.FORGED, CredentialKind.EXPIRED, CredentialKind.UNKNOWN_KID)

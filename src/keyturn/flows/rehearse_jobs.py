@@ -13,8 +13,10 @@ from dataclasses import dataclass
 from keyturn.deploy.inventory import Kind
 from keyturn.flows.rehearse_caller import Call, Caller, Good, Keys, Retry, rows_at_least, status_is
 from keyturn.flows.rehearse_ledger import Act
-from keyturn.flows.rehearse_users import BUSY, CALM, TABLE
+from keyturn.flows.rehearse_users import BUSY, TABLE
 from keyturn.flows.rehearse_wallet import Holder, with_keys
+
+_CALM = 120.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +85,7 @@ class Job:
         with clock.taking_part():
             for errand in itertools.cycle(own):
                 await self._do(errand)
-                await clock.pause(CALM, BUSY)
+                await clock.pause(_CALM, BUSY)
 
     async def _do(self, errand: Errand) -> None:
         def make(key: str | None) -> Call:
@@ -107,7 +109,7 @@ class Insiders:
         with clock.taking_part():
             for act in itertools.cycle(acts or (self._nothing,)):
                 await act()
-                await clock.pause(CALM, BUSY)
+                await clock.pause(_CALM, BUSY)
 
     def _acts(self) -> Iterator[Callable[[], Awaitable[None]]]:
         if Kind.STUDIO in self.kinds:
