@@ -76,6 +76,7 @@ async def test_what_gotrue_has_and_we_have_not_is_refused_by_name(open_server: O
             (422, "email_provider_disabled", "POST", "/recover"),
             (404, "saml_provider_disabled", "GET", "/sso/saml/metadata"),
             (404, "passkey_disabled", "POST", "/passkeys/authentication/options"),
+            (404, "passkey_disabled", "GET", "/passkeys"),
             (404, "feature_disabled", "POST", "/oauth/token"),
             (404, "feature_disabled", "GET", "/.well-known/oauth-authorization-server"),
             (404, "feature_disabled", "GET", "/admin/sso/providers"),

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from keyturn.accounts.hooks import HookSettings
 from keyturn.accounts.limits import LimitSettings
-from keyturn.accounts.mfa import MfaSettings
+from keyturn.accounts.mfa import MfaSettings, WebAuthnSettings
 from keyturn.accounts.settings import AuthSettings
 from keyturn.authserver.options import ServerOptions
 from keyturn.keyring.policy import RingPolicy
@@ -38,9 +38,10 @@ GROUPS: dict[str, type] = {
     "columns": ColumnSettings,
     "mfa": MfaSettings,
     "limits": LimitSettings,
+    "webauthn": WebAuthnSettings,
     "captcha": CaptchaSettings,
 }
-NESTED = {"mfa", "hooks", "limits"}
+NESTED = {"mfa", "hooks", "limits", "webauthn"}
 """Fields of the account settings that are groups of their own."""
 HOOK_PARTS = ("enabled", "uri", "secrets")
 

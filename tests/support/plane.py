@@ -16,6 +16,7 @@ from keyturn.adapters.column_cipher import Columns
 from keyturn.adapters.hashing import ThreadedHasher
 from keyturn.adapters.postgres.account_store import PostgresAccountStore
 from keyturn.adapters.postgres.factor_store import PostgresFactorStore
+from keyturn.adapters.postgres.passkey_store import PostgresPasskeyStore
 from keyturn.adapters.postgres.pool import Pool
 from keyturn.adapters.postgres.rate_limiter import PostgresRateLimiter
 from keyturn.adapters.postgres.session_store import PostgresSessionStore
@@ -127,6 +128,7 @@ async def open_plane(
         columns=Columns({}, None, os.urandom),
         sessions=PostgresSessionStore(cast("Pool", pool)),
         limiter=PostgresRateLimiter(cast("Pool", pool)),
+        passkeys=PostgresPasskeyStore(cast("Pool", pool)),
         ring=_ring,
         hasher=_hasher,
         hooks=open_hooks(opened),

@@ -140,6 +140,47 @@ FACTOR_ROWS: Final[tuple[Line, ...]] = (
         "insufficient_aal",
         "AAL2 required to unenroll verified factor",
     ),
+    ("webauthn_required", 400, "validation_failed", "WebAuthn config required"),
+    ("webauthn_type", 400, "validation_failed", "WebAuthn type must be create or request"),
+    ("credential_required", 400, "validation_failed", "credential_response required"),
+    # Keyturn: GoTrue answers a wrong credential with 500.
+    (
+        "credential_rejected",
+        422,
+        "mfa_verification_failed",
+        "Failed to validate WebAuthn MFA response",
+    ),
+    # passkeys
+    ("passkey_disabled", 404, "passkey_disabled", "Passkeys are disabled"),
+    ("passkey_sso", 422, "validation_failed", "SSO users cannot register passkeys"),
+    (
+        "passkey_needs_aal2",
+        403,
+        "insufficient_aal",
+        "AAL2 required to manage passkeys when MFA is enabled",
+    ),
+    ("too_many_passkeys", 422, "too_many_passkeys", "Maximum number of passkeys reached"),
+    ("passkey_not_found", 404, "validation_failed", "Passkey not found"),
+    ("passkey_name_required", 400, "validation_failed", "friendly_name is required"),
+    (
+        "passkey_name_too_long",
+        400,
+        "validation_failed",
+        "friendly_name must be 120 characters or less",
+    ),
+    ("passkey_exists", 422, "webauthn_credential_exists", "This credential is already registered"),
+    ("ceremony_not_found", 400, "webauthn_challenge_not_found", "Challenge not found"),
+    ("ceremony_expired", 400, "webauthn_challenge_expired", "Challenge has expired"),
+    ("ceremony_type", 400, "validation_failed", "Invalid challenge type"),
+    (
+        "credential_failed",
+        400,
+        "webauthn_verification_failed",
+        "Credential verification failed",
+    ),
+    ("passkey_user_gone", 403, "user_not_found", "User not found"),
+    ("passkey_email_unconfirmed", 403, "email_not_confirmed", "Email not confirmed"),
+    ("passkey_phone_unconfirmed", 403, "phone_not_confirmed", "Phone not confirmed"),
     # Keyturn: the key that the column was encrypted with is not in the settings.
     (
         "column_unreadable",

@@ -39,3 +39,15 @@ class MfaSettings:
     def may_verify(self, kind: str) -> bool:
         """Tell whether factors of ``kind`` can be challenged and verified."""
         return bool(getattr(self, f"{kind}_verify"))
+
+
+@dataclass(frozen=True, slots=True)
+class WebAuthnSettings:
+    """Whether passkeys are offered, and who is the relying party (GoTrue's names)."""
+
+    passkeys: bool = False  # PASSKEY_ENABLED
+    most_passkeys: int = 10  # PASSKEY_MAX_PASSKEYS_PER_USER
+    rp_id: str = ""  # WEBAUTHN_RP_ID; empty: the host of SITE_URL
+    rp_name: str = ""  # WEBAUTHN_RP_DISPLAY_NAME; empty: the same
+    origins: tuple[str, ...] = ()  # WEBAUTHN_RP_ORIGINS; empty: that of SITE_URL
+    challenge_life: timedelta = timedelta(seconds=300)  # WEBAUTHN_CHALLENGE_EXPIRY_DURATION

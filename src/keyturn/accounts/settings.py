@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from keyturn.accounts.hooks import HookSettings
 from keyturn.accounts.limits import LimitSettings
-from keyturn.accounts.mfa import MfaSettings
+from keyturn.accounts.mfa import MfaSettings, WebAuthnSettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +60,15 @@ class AuthSettings:
     mfa: MfaSettings = field(default_factory=MfaSettings)  # MFA_*
     hooks: HookSettings = field(default_factory=HookSettings)  # HOOK_*
     limits: LimitSettings = field(default_factory=LimitSettings)  # RATE_LIMIT_*
+    webauthn: WebAuthnSettings = field(default_factory=WebAuthnSettings)  # PASSKEY_*, WEBAUTHN_*
 
     @property
     def site_host(self) -> str:
         """Host and port of the application: how it introduces itself to authenticator apps."""
         return urlsplit(self.site_url).netloc
+
+    @property
+    def site_origin(self) -> str:
+        """Origin of the application, as browsers name it."""
+        parts = urlsplit(self.site_url)
+        return f"{parts.scheme}://{parts.netloc}"

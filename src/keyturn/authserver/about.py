@@ -56,7 +56,7 @@ class About:
                 "sms_provider": "",
                 "saml_enabled": False,
                 "saml_private_key_next_configured": False,
-                "passkeys_enabled": False,
+                "passkeys_enabled": settings.webauthn.passkeys,
             }
         )
 

@@ -28,7 +28,6 @@ class Absent:
 
 _NO_MAIL: Final = "This Auth server sends no mail or SMS yet, so it cannot do this."
 _NO_PROVIDERS: Final = "Unsupported provider: no external provider is enabled"
-_PASSKEYS: Final = "Passkeys are disabled"
 _SAML: Final = "SAML 2.0 is disabled"
 _OAUTH: Final = "OAuth server is disabled"
 _LINKING: Final = "Manual linking is disabled"
@@ -45,10 +44,6 @@ ABSENT: Final = (
     Absent("/authorize", ("GET",), 400, "validation_failed", _NO_PROVIDERS),
     Absent("/callback", ("GET", "POST"), 400, "validation_failed", _NO_PROVIDERS),
     Absent("/user/identities/authorize", ("GET",), 404, "manual_linking_disabled", _LINKING),
-    Absent("/passkeys", ("GET",), 404, "passkey_disabled", _PASSKEYS),
-    Absent(
-        "/passkeys/{rest:path}", ("POST", "PATCH", "DELETE"), 404, "passkey_disabled", _PASSKEYS
-    ),
     Absent("/sso", ("POST",), 404, "saml_provider_disabled", _SAML),
     Absent("/sso/saml/{rest:path}", ("GET", "POST"), 404, "saml_provider_disabled", _SAML),
     Absent("/oauth/{rest:path}", ("GET", "POST", "DELETE"), 404, "feature_disabled", _OAUTH),

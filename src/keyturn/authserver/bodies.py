@@ -18,6 +18,9 @@ Body = TypeVar("Body", bound=msgspec.Struct)
 Metadata = dict[str, Any]
 
 
+ABSENT = msgspec.Raw(b"null")
+
+
 class SignUpBody(msgspec.Struct):
     """``POST /signup``."""
 
@@ -80,11 +83,33 @@ class FactorBody(msgspec.Struct):
     phone: str | None = None
 
 
+class CredentialBody(msgspec.Struct):
+    """The browser's answer to a challenge of a security key; the answer stays JSON text."""
+
+    type: str | None = None
+    credential_response: msgspec.Raw = ABSENT
+
+
 class VerifyFactorBody(msgspec.Struct):
     """``POST /factors/{id}/verify``."""
 
     challenge_id: str | None = None
     code: str | None = None
+    webauthn: CredentialBody | None = None
+
+
+class PasskeyBody(msgspec.Struct):
+    """``POST /passkeys/…/verify``; the credential has had two names."""
+
+    challenge_id: str | None = None
+    credential: msgspec.Raw = ABSENT
+    credential_response: msgspec.Raw = ABSENT
+
+
+class PasskeyNameBody(msgspec.Struct):
+    """``PATCH /passkeys/{passkey_id}``."""
+
+    friendly_name: str | None = None
 
 
 class AdminFactorBody(msgspec.Struct):
@@ -98,6 +123,12 @@ class DeleteUserBody(msgspec.Struct):
     """``DELETE /admin/users/{id}``; the body may be missing."""
 
     should_soft_delete: bool | None = None
+
+
+def given(raw: msgspec.Raw) -> bytes | None:
+    """Return JSON that was left as text; None when it was absent or ``null``."""
+    text = bytes(raw)
+    return None if text == b"null" else text
 
 
 async def read(exchange: Exchange, kind: type[Body]) -> Body:

@@ -13,6 +13,7 @@ from keyturn.authserver.exchange import Exchange, Handler, Reply
 from keyturn.authserver.factors import Factors
 from keyturn.authserver.guards import Guards
 from keyturn.authserver.health import Health
+from keyturn.authserver.passkeys import Passkeys
 from keyturn.authserver.published import DISCOVERY_PATH, JWKS_PATH, Published
 from keyturn.authserver.reporting import Metrics
 from keyturn.authserver.routes import Endpoint, Routes
@@ -29,6 +30,7 @@ def auth_routes(
         *_present(plane, published, health, metrics),
         *_factors(plane),
         *_oversight(plane),
+        *_passkeys(plane),
     ]
     return Routes([*Guards(plane).before(present), *_absent()])
 
@@ -73,6 +75,23 @@ def _factors(plane: AuthPlane) -> list[Endpoint]:
         Endpoint("GET", "/admin/users/{user_id}/factors", admin.list),
         Endpoint("PUT", one_of_user, admin.update),
         Endpoint("DELETE", one_of_user, admin.delete),
+    ]
+
+
+def _passkeys(plane: AuthPlane) -> list[Endpoint]:
+    """Return passkeys; each endpoint is 404 while they are off."""
+    passkeys = Passkeys(plane)
+    one, of_user = "/passkeys/{passkey_id}", "/admin/users/{user_id}/passkeys"
+    return [
+        Endpoint("POST", "/passkeys/registration/options", passkeys.registration_options),
+        Endpoint("POST", "/passkeys/registration/verify", passkeys.register),
+        Endpoint("POST", "/passkeys/authentication/options", passkeys.authentication_options),
+        Endpoint("POST", "/passkeys/authentication/verify", passkeys.sign_in),
+        Endpoint("GET", "/passkeys", passkeys.list),
+        Endpoint("PATCH", one, passkeys.rename),
+        Endpoint("DELETE", one, passkeys.delete),
+        Endpoint("GET", of_user, passkeys.admin_list),
+        Endpoint("DELETE", of_user + "/{passkey_id}", passkeys.admin_delete),
     ]
 
 

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final
 
 import msgspec
 
+from keyturn.accounts.errors import refuse
 from keyturn.authserver import bodies
 from keyturn.authserver.exchange import JSON, Exchange, Reply
 from keyturn.authserver.tokens import AUDIENCE, NO_STORE, client_of, granted_reply
 from keyturn.authserver.users import AUTHORIZATION
-from keyturn.flows import factors, identities
+from keyturn.flows import factors, identities, webauthn_factors
 from keyturn.flows.callers import authenticate
 from keyturn.flows.plane import AuthPlane, Caller
 
@@ -35,12 +37,31 @@ class EnrolledJson(msgspec.Struct):
     phone: str | msgspec.UnsetType = msgspec.UNSET
 
 
+class CeremonyJson(msgspec.Struct):
+    """What a browser is asked; ``type`` is ``create`` or ``request``."""
+
+    type: str
+    credential_options: Mapping[str, object]
+
+
 class ChallengedJson(msgspec.Struct):
     """The answer of ``POST /factors/{id}/challenge``; ``expires_at`` in Unix seconds."""
 
     id: str
     type: str
     expires_at: int
+    webauthn: CeremonyJson | msgspec.UnsetType = msgspec.UNSET
+
+
+def _is_key(caller: Caller, factor_id: str) -> bool:
+    return factors.owned(caller.user, factor_id).factor_type == "webauthn"
+
+
+def _key_attempt(body: bodies.VerifyFactorBody) -> webauthn_factors.KeyAttempt:
+    if body.webauthn is None:
+        raise refuse("webauthn_required")
+    answer = bodies.given(body.webauthn.credential_response)
+    return webauthn_factors.KeyAttempt(body.challenge_id or "", body.webauthn.type or "", answer)
 
 
 class Factors:
@@ -77,20 +98,30 @@ class Factors:
     async def challenge(self, exchange: Exchange) -> Reply:
         """``POST /factors/{factor_id}/challenge``."""
         caller = await self._permanent(exchange)
-        factor_id = exchange.params["factor_id"]
-        made = await factors.challenge(self._plane, caller, factor_id, client_of(exchange))
-        answer = ChallengedJson(made.id, made.type, made.expires_at)
+        factor_id, client = exchange.params["factor_id"], client_of(exchange)
+        if _is_key(caller, factor_id):
+            asked = await webauthn_factors.challenge(self._plane, caller, factor_id, client)
+            ceremony = CeremonyJson(asked.type, asked.options)
+            answer = ChallengedJson(asked.id, "webauthn", asked.expires_at, ceremony)
+        else:
+            made = await factors.challenge(self._plane, caller, factor_id, client)
+            answer = ChallengedJson(made.id, made.type, made.expires_at)
         return Reply(200, _encode(answer), (JSON, NO_STORE))
 
     async def verify(self, exchange: Exchange) -> Reply:
         """``POST /factors/{factor_id}/verify``: tokens of the lifted session."""
         caller = await self._permanent(exchange)
         body = await bodies.read(exchange, bodies.VerifyFactorBody)
-        attempt = factors.Attempt(body.challenge_id or "", body.code or "")
-        factor_id = exchange.params["factor_id"]
-        return granted_reply(
-            await factors.verify(self._plane, caller, factor_id, attempt, client_of(exchange))
-        )
+        factor_id, client = exchange.params["factor_id"], client_of(exchange)
+        if _is_key(caller, factor_id):
+            with_key = _key_attempt(body)
+            granted = await webauthn_factors.verify(
+                self._plane, caller, factor_id, with_key, client
+            )
+        else:
+            attempt = factors.Attempt(body.challenge_id or "", body.code or "")
+            granted = await factors.verify(self._plane, caller, factor_id, attempt, client)
+        return granted_reply(granted)
 
     async def unenroll(self, exchange: Exchange) -> Reply:
         """``DELETE /factors/{factor_id}``."""

@@ -11,6 +11,7 @@ from keyturn.accounts.identifiers import phone_number, require_storable, uuid4_f
 from keyturn.accounts.mfa import KINDS, METHODS
 from keyturn.accounts.sessions import Session
 from keyturn.accounts.user import Factor, User
+from keyturn.flows.hooks import mfa_attempt
 from keyturn.flows.plane import AuthPlane, Caller, Granted
 from keyturn.flows.ports.accounts import ClientInfo
 from keyturn.flows.ports.factors import Evidence, NewChallenge, NewFactor, Proof
@@ -140,19 +141,36 @@ async def verify(
         raise refuse("code_required")
     require_verifiable(plane, factor)
     evidence = await sound_evidence(plane, caller, factor, attempt.challenge_id, client)
-    proof = _totp_proof(plane, factor, evidence, attempt.code)
+    proof = await _totp_proof(plane, caller, factor, evidence, attempt.code, client)
     return await lift(plane, caller, factor, evidence, proof, client)
 
 
-def _totp_proof(plane: AuthPlane, factor: Factor, evidence: Evidence, code: str) -> Proof:
+async def _totp_proof(
+    plane: AuthPlane,
+    caller: Caller,
+    factor: Factor,
+    evidence: Evidence,
+    code: str,
+    client: ClientInfo,
+) -> Proof:
     stored = evidence.secret or ""
     secret = plane.columns.open(factor.id, stored)
     if secret is None:
         raise refuse("column_unreadable")
-    if not totp.matches(code, secret, plane.clock()):
+    valid = totp.matches(code, secret, plane.clock())
+    await report_attempt(plane, caller, factor, client, valid=valid)
+    if not valid:
         raise refuse("totp_wrong")
     renewed = plane.columns.seal(factor.id, secret) if plane.columns.outdated(stored) else None
     return Proof("totp", METHODS["totp"], secret=renewed)
+
+
+async def report_attempt(
+    plane: AuthPlane, caller: Caller, factor: Factor, client: ClientInfo, *, valid: bool
+) -> None:
+    """Tell the hook that a factor was tried; it may reject even what was right."""
+    tried = (factor.id, factor.factor_type)
+    await mfa_attempt(plane, caller.user.id, tried, client, valid=valid)
 
 
 async def sound_evidence(

@@ -20,6 +20,7 @@ from keyturn.flows.ports.factors import FactorStore
 from keyturn.flows.ports.guards import CaptchaService, RateLimiter
 from keyturn.flows.ports.hashing import PasswordHasher
 from keyturn.flows.ports.hooks import HookCaller
+from keyturn.flows.ports.passkeys import PasskeyStore
 from keyturn.flows.ports.ring import RingSource
 from keyturn.flows.ports.sessions import SessionStore
 
@@ -36,6 +37,7 @@ class AuthPlane:
     columns: ColumnCipher
     sessions: SessionStore
     limiter: RateLimiter
+    passkeys: PasskeyStore
     ring: RingSource
     hasher: PasswordHasher
     hooks: HookCaller

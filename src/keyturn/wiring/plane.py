@@ -10,6 +10,7 @@ from keyturn.adapters.column_cipher import Columns
 from keyturn.adapters.http_client import StandardHttpClient
 from keyturn.adapters.postgres.account_store import PostgresAccountStore
 from keyturn.adapters.postgres.factor_store import PostgresFactorStore
+from keyturn.adapters.postgres.passkey_store import PostgresPasskeyStore
 from keyturn.adapters.postgres.pool import Pool
 from keyturn.adapters.postgres.rate_limiter import PostgresRateLimiter
 from keyturn.adapters.postgres.session_store import PostgresSessionStore
@@ -47,6 +48,7 @@ def auth_plane(
         columns=column_cipher(columns or ColumnSettings()),
         sessions=PostgresSessionStore(pool),
         limiter=PostgresRateLimiter(pool),
+        passkeys=PostgresPasskeyStore(pool),
         captcha=captcha_service(captcha or CaptchaSettings()),
         ring=ring,
         hasher=hasher,

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from keyturn.accounts.limits import LimitSettings
-from keyturn.accounts.mfa import MfaSettings
+from keyturn.accounts.mfa import MfaSettings, WebAuthnSettings
 from keyturn.accounts.settings import AuthSettings
 from keyturn.authserver.options import ServerOptions
 from keyturn.errors import UsageError
@@ -39,6 +39,7 @@ _GROUPS: Final = (
     "mfa",
     "hooks",
     "limits",
+    "webauthn",
     "captcha",
 )
 
@@ -161,6 +162,7 @@ def _accounts(groups: Mapping[str, dict[str, Any]]) -> AuthSettings:
         mfa=MfaSettings(**groups["mfa"]),
         hooks=hooks,
         limits=LimitSettings(**groups["limits"]),
+        webauthn=WebAuthnSettings(**groups["webauthn"]),
     )
 
 

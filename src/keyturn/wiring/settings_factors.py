@@ -55,6 +55,65 @@ FACTORS: Final[Mapping[str, tuple[Setting, ...]]] = {
             "user enrols another.",
         ),
     ),
+    "Passkeys and security keys": (
+        _row(
+            "GOTRUE_PASSKEY_ENABLED",
+            read.boolean,
+            "false",
+            "webauthn.passkeys",
+            "Users may add passkeys and sign in with them.",
+        ),
+        _row(
+            "GOTRUE_PASSKEY_MAX_PASSKEYS_PER_USER",
+            read.positive,
+            "10",
+            "webauthn.most_passkeys",
+            "Most passkeys of a user.",
+        ),
+        _row(
+            "GOTRUE_MFA_WEB_AUTHN_ENROLL_ENABLED",
+            read.boolean,
+            "false",
+            "mfa.webauthn_enroll",
+            "Users may add security keys as second factors.",
+        ),
+        _row(
+            "GOTRUE_MFA_WEB_AUTHN_VERIFY_ENABLED",
+            read.boolean,
+            "false",
+            "mfa.webauthn_verify",
+            "Security keys can be verified.",
+        ),
+        _row(
+            "GOTRUE_WEBAUTHN_RP_ID",
+            read.text,
+            None,
+            "webauthn.rp_id",
+            "Domain that credentials belong to; unset: the host of `GOTRUE_SITE_URL`. Changing it "
+            "makes all credentials useless.",
+        ),
+        _row(
+            "GOTRUE_WEBAUTHN_RP_DISPLAY_NAME",
+            read.text,
+            None,
+            "webauthn.rp_name",
+            "Name that authenticators show; unset: the domain.",
+        ),
+        _row(
+            "GOTRUE_WEBAUTHN_RP_ORIGINS",
+            read.words,
+            None,
+            "webauthn.origins",
+            "Origins whose pages may use credentials; unset: that of `GOTRUE_SITE_URL`.",
+        ),
+        _row(
+            "GOTRUE_WEBAUTHN_CHALLENGE_EXPIRY_DURATION",
+            read.lifetime,
+            "5m",
+            "webauthn.challenge_life",
+            "How long a browser may take to answer.",
+        ),
+    ),
     "Identities and columns": (
         _row(
             "GOTRUE_SECURITY_MANUAL_LINKING_ENABLED",

@@ -56,6 +56,13 @@ GUARDS: Final[Mapping[str, tuple[Setting, ...]]] = {
             "Anonymous sign-ups in an hour.",
         ),
         _row(
+            "GOTRUE_RATE_LIMIT_PASSKEY",
+            read.positive,
+            "30",
+            "limits.passkey",
+            "Requests to each of `/passkeys/authentication/…` in 5 minutes.",
+        ),
+        _row(
             "GOTRUE_MFA_RATE_LIMIT_CHALLENGE_AND_VERIFY",
             read.positive,
             "15",

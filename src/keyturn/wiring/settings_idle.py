@@ -23,7 +23,7 @@ IDLE: Final[tuple[Idle, ...]] = (
     Idle(r"SMS_\w+", _NO_SMS),
     Idle(r"RATE_LIMIT_SMS_SENT", _NO_SMS),
     Idle(
-        r"RATE_LIMIT_(SSO|WEB3|PASSKEY|OAUTH_DYNAMIC_CLIENT_REGISTER)",
+        r"RATE_LIMIT_(SSO|WEB3|OAUTH_DYNAMIC_CLIENT_REGISTER)",
         "this version has no such endpoint",
     ),
     Idle(rf"EXTERNAL_({_PROVIDERS})_\w+", "this version has no external providers"),
@@ -34,9 +34,7 @@ IDLE: Final[tuple[Idle, ...]] = (
     ),
     Idle(r"CUSTOM_OAUTH_\w+", "this version has no external providers"),
     Idle(r"MFA_PHONE_\w+", _NO_SMS),
-    Idle(r"MFA_WEB_AUTHN_\w+", "this version has no WebAuthn factors"),
     Idle(r"MFA_ENABLED", "GoTrue does not use it either; GOTRUE_MFA_TOTP_* decide"),
-    Idle(r"PASSKEY_\w+|WEBAUTHN_\w+", "this version has no passkeys"),
     Idle(r"SAML_\w+", "this version has no SAML"),
     Idle(r"OAUTH_SERVER_\w+", "this version is no OAuth server"),
     Idle(r"WEBHOOK_\w+", "GoTrue no longer uses it either; GOTRUE_HOOK_* name the hooks"),

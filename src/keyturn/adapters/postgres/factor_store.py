@@ -23,6 +23,7 @@ _UNLINK: Final = load(_PACKAGE, "accounts/unlink_identity")
 _ENROLL: Final = load(_PACKAGE, "factors/enroll")
 _CHALLENGE: Final = load(_PACKAGE, "factors/challenge")
 _EVIDENCE: Final = load(_PACKAGE, "factors/evidence")
+_CREDENTIALS: Final = load(_PACKAGE, "factors/credentials")
 _DROP_CHALLENGE: Final = load(_PACKAGE, "factors/drop_challenge")
 _VERIFY: Final = load(_PACKAGE, "factors/verify")
 _UNENROLL: Final = load(_PACKAGE, "factors/unenroll")
@@ -102,6 +103,11 @@ class PostgresFactorStore:
         """Return what is known of a challenge."""
         row = await self._pool.fetchrow(_EVIDENCE, user_id, factor_id, challenge_id)
         return None if row is None else Evidence(*tuple(row))
+
+    async def credentials(self, user_id: str) -> Mapping[str, str]:
+        """Return the WebAuthn credentials of a user's factors, by factor id."""
+        rows = await self._pool.fetch(_CREDENTIALS, user_id)
+        return {row["id"]: row["credential"] for row in rows}
 
     async def drop_challenge(self, challenge_id: str) -> None:
         """Forget an expired challenge."""

@@ -101,6 +101,10 @@ class FactorStore(Protocol):
         """Return what is known of a challenge; None when the factor is gone."""
         ...
 
+    async def credentials(self, user_id: str) -> Mapping[str, str]:
+        """Return the WebAuthn credentials of a user's factors as their columns hold them."""
+        ...
+
     async def drop_challenge(self, challenge_id: str) -> None:
         """Forget an expired challenge."""
         ...

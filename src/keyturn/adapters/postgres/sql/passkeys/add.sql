@@ -1,0 +1,1 @@
+select keyturn.add_passkey($1, $2, $3, $4, $5, $6, $7)

@@ -1,0 +1,1 @@
+select keyturn.change_passkey($1, $2, $3, $4, $5, $6, $7)
