@@ -23,6 +23,7 @@ from keyturn.flows import paging
 from keyturn.flows.paging import Page
 from keyturn.flows.plane import Admin, AuthPlane
 from keyturn.flows.ports.accounts import Actor, ClientInfo, NewUser, UserChange, UserQuery
+from keyturn.flows.stored_passwords import hashed
 from keyturn.flows.user import actor_of
 
 _NIL_UUID = "00000000-0000-0000-0000-000000000000"
@@ -92,7 +93,7 @@ async def create(plane: AuthPlane, admin: Admin, request: AdminUser, client: Cli
         role=(request.role or plane.settings.default_group).strip(),
         email=request.email,
         phone=request.phone,
-        password_hash=await _new_hash(plane, request),
+        password_hash=await _new_hash(plane, user_id, request),
         user_metadata=_present(request.user_metadata),
         app_metadata=app,
         identity_data=about,
@@ -146,7 +147,7 @@ async def update(
     change = UserChange(
         email=request.email or None,
         phone=request.phone or None,
-        password_hash=await _changed_hash(plane, request),
+        password_hash=await _changed_hash(plane, target, request),
         user_metadata=request.user_metadata,
         app_metadata=request.app_metadata,
         role=request.role.strip() or None,
@@ -188,18 +189,18 @@ def _normalised(request: AdminUser) -> AdminUser:
     return replace(request, email=email, phone=phone)
 
 
-async def _new_hash(plane: AuthPlane, request: AdminUser) -> str:
+async def _new_hash(plane: AuthPlane, user_id: str, request: AdminUser) -> str:
     """Return the given hash, or that of the given password, or of one that nobody knows."""
     if request.password_hash:
-        return request.password_hash
+        return plane.columns.seal(user_id, request.password_hash)
     invented = plane.entropy(_INVENTED_PASSWORD_BYTES).hex()[: passwords.LIMIT_BYTES]
-    return await plane.hasher.hash(request.password or invented)
+    return await hashed(plane, user_id, request.password or invented)
 
 
-async def _changed_hash(plane: AuthPlane, request: AdminUser) -> str | None:
+async def _changed_hash(plane: AuthPlane, user_id: str, request: AdminUser) -> str | None:
     if request.password_hash:
-        return request.password_hash
-    return await plane.hasher.hash(request.password) if request.password else None
+        return plane.columns.seal(user_id, request.password_hash)
+    return await hashed(plane, user_id, request.password) if request.password else None
 
 
 def _ban(duration: str, now: datetime) -> tuple[datetime | None, bool]:

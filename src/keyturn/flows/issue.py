@@ -24,7 +24,8 @@ def new_session(plane: AuthPlane, method: str, provider: str) -> NewSession:
     session_id = uuid4_from(plane.entropy(16))
     if plane.settings.refresh_algorithm_version == V2:
         key = refresh_tokens.new_key(plane.entropy(refresh_tokens.KEY_BYTES))
-        return NewSession(session_id, method, provider, hmac_key=key)
+        sealed = plane.columns.seal(session_id, key)
+        return NewSession(session_id, method, provider, hmac_key=sealed, plain_key=key)
     token = refresh_tokens.new_simple(plane.entropy(refresh_tokens.V1_ENTROPY))
     return NewSession(session_id, method, provider, token=token)
 
@@ -33,7 +34,7 @@ def first_token(opened: NewSession) -> tuple[str, RefreshFacts]:
     """Return the refresh token of a session just opened, with its header facts."""
     if opened.token is not None:
         return opened.token, RefreshFacts(prefix=opened.token[:_PREFIX])
-    return refresh_tokens.signed_text(opened.id, 0, opened.hmac_key or ""), RefreshFacts(counter=0)
+    return refresh_tokens.signed_text(opened.id, 0, opened.plain_key or ""), RefreshFacts(counter=0)
 
 
 async def grant(

@@ -50,8 +50,8 @@ def _swapping(plane: AuthPlane, token: SimpleToken, client: ClientInfo) -> Attem
 
 
 def _counting(plane: AuthPlane, token: SignedToken, client: ClientInfo) -> Attempt:
-    def attempt(now: datetime) -> Awaitable[RefreshOutcome]:
-        return plane.accounts.refresh_v2(
+    async def once(now: datetime, key: str | None) -> RefreshOutcome:
+        return await plane.accounts.refresh_v2(
             token.session_id,
             token.counter,
             token.signed,
@@ -59,7 +59,15 @@ def _counting(plane: AuthPlane, token: SignedToken, client: ClientInfo) -> Attem
             plane.settings,
             client,
             now,
+            key,
         )
+
+    async def attempt(now: datetime) -> RefreshOutcome:
+        outcome = await once(now, None)
+        if outcome.verdict != "sealed_key":
+            return outcome
+        key = plane.columns.open(token.session_id, outcome.hmac_key or "")
+        return await once(now, key) if key else RefreshOutcome("refresh_not_found")
 
     return attempt
 
@@ -96,11 +104,10 @@ async def granted(
     if outcome.token is not None:
         token, prefix = outcome.token, outcome.token[:_PREFIX]
     else:
-        counter = outcome.counter or 0
-        token, prefix = (
-            refresh_tokens.signed_text(session.id, counter, outcome.hmac_key or ""),
-            None,
-        )
+        key = plane.columns.open(session.id, outcome.hmac_key or "")
+        if key is None:
+            raise refuse("column_unreadable")
+        token, prefix = refresh_tokens.signed_text(session.id, outcome.counter or 0, key), None
     facts = RefreshFacts(
         rotated=not reused,
         reused=reused,

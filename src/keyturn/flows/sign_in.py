@@ -14,6 +14,7 @@ from keyturn.flows.hooks import password_attempt
 from keyturn.flows.issue import first_token, grant, new_session
 from keyturn.flows.plane import AuthPlane, Granted
 from keyturn.flows.ports.accounts import ClientInfo, Credentials
+from keyturn.flows.stored_passwords import matches, renewed
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,11 +45,10 @@ async def password(plane: AuthPlane, request: PasswordGrant, client: ClientInfo)
     if obstacle := _obstacle(known.user, request, plane.settings, now):
         raise obstacle
     session = new_session(plane, "password", "email" if request.email else "phone")
-    outdated = plane.hasher.outdated(known.password_hash)
     opened = await plane.accounts.open_session(
         known.user.id,
         known.password_hash,
-        await plane.hasher.hash(request.password) if outdated else None,
+        await renewed(plane, known.user.id, request.password, known.password_hash),
         session,
         client,
         now,
@@ -87,7 +87,8 @@ async def _matches(plane: AuthPlane, given: str, known: Credentials | None) -> b
     """Compare in constant work; a password that could not have been set never matches."""
     possible = storable(given) and len(given.encode()) <= passwords.LIMIT_BYTES
     stored = known.password_hash if known else None
-    return await plane.hasher.verify(given if possible else "", stored) and possible
+    user_id = known.user.id if known else ""
+    return await matches(plane, user_id, given if possible else "", stored) and possible
 
 
 def _obstacle(

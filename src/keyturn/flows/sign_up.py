@@ -19,6 +19,7 @@ from keyturn.flows.hooks import after_user_created, before_user_created
 from keyturn.flows.issue import first_token, grant, new_session
 from keyturn.flows.plane import AuthPlane, Granted
 from keyturn.flows.ports.accounts import ClientInfo, Credentials, NewUser
+from keyturn.flows.stored_passwords import hashed
 
 _ANONYMOUS = "anonymous"
 
@@ -107,7 +108,7 @@ async def _create(
         role=plane.settings.default_group,
         email=email,
         phone=phone,
-        password_hash=await plane.hasher.hash(request.password),
+        password_hash=await hashed(plane, user_id, request.password),
         user_metadata=data,
         app_metadata={"provider": provider, "providers": [provider]},
         identity_data=data,

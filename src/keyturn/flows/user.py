@@ -14,6 +14,7 @@ from keyturn.accounts.user import User
 from keyturn.flows.callers import audience, authenticate, authenticate_admin, claims_of
 from keyturn.flows.plane import AuthPlane, Caller
 from keyturn.flows.ports.accounts import Actor, ClientInfo, UserChange
+from keyturn.flows.stored_passwords import hashed, matches
 
 __all__ = [
     "UserUpdate",
@@ -64,7 +65,7 @@ async def update(plane: AuthPlane, caller: Caller, request: UserUpdate, client: 
     change = _contact_change(caller.user, request, plane.settings)
     if request.password is not None:
         await _check_password(plane, caller, request)
-        new_hash = await plane.hasher.hash(request.password) if request.password else ""
+        new_hash = await hashed(plane, caller.user.id, request.password) if request.password else ""
         session_id = caller.session.id if caller.session else None
         change = replace(change, password_hash=new_hash, keep_session=session_id)
     change = replace(change, user_metadata=request.data, app_metadata=request.app_metadata)
@@ -142,14 +143,14 @@ async def _check_password(plane: AuthPlane, caller: Caller, request: UserUpdate)
         return
     recovering = session and any(entry.method == _RECOVERY for entry in session.amr)
     if settings.password_needs_current and not recovering:
-        await _check_current(plane, request.current_password, stored)
-    if await plane.hasher.verify(request.password or "", stored):
+        await _check_current(plane, caller.user.id, request.current_password, stored)
+    if await matches(plane, caller.user.id, request.password or "", stored):
         raise refuse("same_password")
 
 
-async def _check_current(plane: AuthPlane, given: str | None, stored: str) -> None:
+async def _check_current(plane: AuthPlane, user_id: str, given: str | None, stored: str) -> None:
     if not given:
         raise refuse("current_password_required")
     passwords.require_length(given)
-    if not await plane.hasher.verify(given, stored):
+    if not await matches(plane, user_id, given, stored):
         raise refuse("current_password_invalid")

@@ -127,7 +127,7 @@ FACTORS: Final[Mapping[str, tuple[Setting, ...]]] = {
             read.boolean,
             "false",
             "columns.encrypt",
-            "Encrypt TOTP secrets in their column.",
+            "Encrypt passwords, TOTP secrets and keys of new sessions in their columns.",
         ),
         _row(
             "GOTRUE_SECURITY_DB_ENCRYPTION_ENCRYPTION_KEY_ID",

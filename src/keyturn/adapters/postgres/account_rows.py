@@ -41,7 +41,7 @@ def refreshed(row: Any) -> RefreshOutcome:
     """Return the outcome in a value of type ``keyturn.refreshed``."""
     verdict, cause, token, hmac_key, counter, who, opened = tuple(row)
     if verdict != "ok":
-        return RefreshOutcome(verdict)
+        return RefreshOutcome(verdict, hmac_key=hmac_key if verdict == "sealed_key" else None)
     return RefreshOutcome(verdict, cause, token, hmac_key, counter, user(who), session(opened))
 
 

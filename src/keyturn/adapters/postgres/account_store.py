@@ -168,6 +168,7 @@ class PostgresAccountStore:
         settings: AuthSettings,
         client: ClientInfo,
         now: datetime,
+        key: str | None = None,
     ) -> RefreshOutcome:
         """Count a v2 session on."""
         row = await self._pool.fetchrow(
@@ -180,6 +181,7 @@ class PostgresAccountStore:
             client.ip,
             client.user_agent,
             self._rules(settings),
+            key,
         )
         return account_rows.refreshed(row)
 

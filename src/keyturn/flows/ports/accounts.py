@@ -38,13 +38,17 @@ class Credentials:
 
 @dataclass(frozen=True, slots=True)
 class NewSession:
-    """A session to open: v1 brings ``token``, v2 brings ``hmac_key`` (base64url of 32 bytes)."""
+    """A session to open: v1 brings ``token``, v2 brings a key (base64url of 32 bytes).
+
+    ``hmac_key`` is the key as its column holds it, perhaps encrypted, ``plain_key`` the key.
+    """
 
     id: str
     method: str  # AMR method: password, anonymous
     provider: str  # trait of the login entry in the audit log: email, phone, anonymous
     token: str | None = field(default=None, repr=False)
     hmac_key: str | None = field(default=None, repr=False)
+    plain_key: str | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +114,7 @@ class Opened:
 
 
 class RefreshOutcome(msgspec.Struct, frozen=True):
-    """What a refresh did. ``verdict`` is ``ok``, ``locked`` or the name of an error row.
+    """What a refresh did. ``verdict``: ``ok``, ``locked``, ``sealed_key`` or an error row's name.
 
     v1 answers with ``token``; v2 with ``hmac_key`` and ``counter``. ``cause`` is empty when the
     token was swapped, else why the current one was handed out again.
@@ -221,8 +225,12 @@ class AccountStore(Protocol):
         settings: AuthSettings,
         client: ClientInfo,
         now: datetime,
+        key: str | None = None,
     ) -> RefreshOutcome:
-        """Count the session on; ``tag`` is the first 16 bytes of its HMAC over ``signed``."""
+        """Count the session on; ``tag`` is the first 16 bytes of its HMAC over ``signed``.
+
+        Verdict ``sealed_key``: the column, in ``hmac_key``, is encrypted; ask again with ``key``.
+        """
         ...
 
     async def sign_out(
