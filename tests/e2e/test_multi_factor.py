@@ -17,6 +17,9 @@ from keyturn.accounts import totp
 pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("factors"), pytest.mark.timeout(240)]
 ENVIRONMENT = {
     "GOTRUE_EXTERNAL_ANONYMOUS_USERS_ENABLED": "true",
+    "GOTRUE_MFA_WEB_AUTHN_ENROLL_ENABLED": "true",
+    "GOTRUE_MFA_WEB_AUTHN_VERIFY_ENABLED": "true",
+    "GOTRUE_PASSKEY_ENABLED": "true",
 }
 
 

@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { createHmac } from "node:crypto";
 import { test } from "node:test";
+import { Authenticator } from "./authenticator.mjs";
 import { client, keys, ok, refused, unique } from "./client.mjs";
 
 const password = crypto.randomUUID();
@@ -84,4 +85,46 @@ test("a guest becomes a permanent user and may then have a factor", async (t) =>
   assert.equal(user.is_anonymous, false);
   await ok(app.auth.mfa.enroll({ factorType: "totp", friendlyName: "Phone" }));
   await ok(client(keys.publishable).auth.signInWithPassword({ email, password }));
+});
+
+test("a passkey is made, used to sign in, named and deleted", async () => {
+  const { app, user } = await signedUp("passkey");
+  const device = new Authenticator();
+  const asked = await ok(app.auth.passkey.startRegistration());
+  const made = await ok(
+    app.auth.passkey.verifyRegistration({ challengeId: asked.challenge_id, credential: device.create(asked.options).toJSON() }),
+  );
+  const named = await ok(app.auth.passkey.update({ passkeyId: made.id, friendlyName: "laptop" }));
+  assert.equal(named.friendly_name, "laptop");
+
+  const later = client(keys.publishable);
+  const wanted = await ok(later.auth.passkey.startAuthentication());
+  const answer = { challengeId: wanted.challenge_id, credential: device.get(wanted.options).toJSON() };
+  const signedIn = await ok(later.auth.passkey.verifyAuthentication(answer));
+  assert.equal(signedIn.user.id, user.id);
+  assert.equal((await refused(later.auth.passkey.verifyAuthentication(answer))).code, "webauthn_challenge_not_found");
+  const { claims } = await ok(later.auth.getClaims());
+  assert.deepEqual([claims.aal, claims.amr[0].method], ["aal1", "passkey"]);
+
+  const admin = client(keys.secret);
+  const listed = await ok(admin.auth.admin.passkey.listPasskeys({ userId: user.id }));
+  assert.deepEqual(listed.map((one) => one.id), [made.id]);
+  await ok(later.auth.passkey.delete({ passkeyId: made.id }));
+  assert.deepEqual(await ok(later.auth.passkey.list()), []);
+});
+
+test("a security key as second factor", async () => {
+  const { app } = await signedUp("key");
+  const device = new Authenticator();
+  const factor = await ok(app.auth.mfa.enroll({ factorType: "webauthn", friendlyName: "key" }));
+  for (const type of ["create", "request"]) {
+    const challenge = await ok(app.auth.mfa.challenge({ factorId: factor.id }));
+    assert.equal(challenge.webauthn.type, type);
+    const credential_response = device[type === "create" ? "create" : "get"](challenge.webauthn.credential_options.publicKey);
+    await ok(app.auth.mfa.verify({ factorId: factor.id, challengeId: challenge.id, webauthn: { type, credential_response } }));
+  }
+  const { claims } = await ok(app.auth.getClaims());
+  assert.equal(claims.aal, "aal2");
+  assert.ok(claims.amr.some((entry) => entry.method === "mfa/webauthn"));
+  assert.equal((await ok(app.auth.mfa.listFactors())).webauthn.length, 1);
 });
