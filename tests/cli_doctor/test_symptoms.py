@@ -128,6 +128,12 @@ def test_an_unknown_message_gets_the_nearest(unknown: str, near: str) -> None:
     assert near in [one.text for one in result.near]
 
 
+def test_a_bare_code_leads_to_every_message_that_comes_with_it() -> None:
+    found = [one.text for one in look_up("PGRST301").near]
+    assert "Expected 3 parts in JWT; got 1" in found
+    assert len(found) == sum("PGRST301" in one.by for one in SYMPTOMS) > 5
+
+
 @pytest.mark.parametrize("nothing", ["", "  ", "…", "the weather is fine today", "\x1b[31m"])
 def test_what_resembles_nothing_gets_nothing(nothing: str) -> None:
     assert look_up(nothing) == look_up("")

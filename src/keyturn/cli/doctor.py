@@ -202,19 +202,29 @@ def _diagnose(folder: str, form: str, given: dict[str, Any]) -> int:
 
     options = _options(folder, given)
     examined = wiring.run_diagnosis(options)
+    report = examined.report
     if given["fix"]:
-        fixes = wiring.run_fix(examined.report, options)
-        shown = formats.fixes(examined.report, fixes, "text")
-        if fixes.safe and _agreed(shown, form, yes=given["yes"]):
-            fixes = wiring.run_fix(examined.report, options, given["runner"])
-        click.echo(formats.fixes(examined.report, fixes, form))
+        report = _fix(report, options, form, given)
     else:
-        click.echo(formats.report(examined.report, form, folder=folder))
+        click.echo(formats.report(report, form, folder=folder))
     for reason in examined.unreachable:
         say(f"not reached: {reason}")
     if examined.unreachable:
         return EXIT_UNREACHABLE
-    return _verdict(examined.report, given["fail_on"])
+    return _verdict(report, given["fail_on"])
+
+
+def _fix(report: Report, options: DoctorOptions, form: str, given: dict[str, Any]) -> Report:
+    """Show the changes, make the safe ones when the user agrees, and return what is then left."""
+    from keyturn.cli import doctor_formats as formats
+    from keyturn.wiring import doctor as wiring
+
+    fixes = wiring.run_fix(report, options)
+    shown = formats.fixes(report, fixes, "text")
+    if fixes.safe and _agreed(shown, form, yes=given["yes"]):
+        fixes = wiring.run_fix(report, options, given["runner"])
+    click.echo(formats.fixes(report, fixes, form))
+    return wiring.run_diagnosis(options.files_only()).report if fixes.applied else report
 
 
 def _agreed(shown: str, form: str, *, yes: bool) -> bool:

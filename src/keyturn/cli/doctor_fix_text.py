@@ -53,6 +53,7 @@ def _closing(made: Fixes) -> str:
         return paint(f"{plural(len(made.safe), 'safe change')} applied.", "green")
     return paragraph(
         "Nothing was changed. `--fix --yes` makes the safe changes, with a backup that "
-        "`keyturn migrate undo` puts back, and creates the services anew that need it. `…` stands "
-        "for a value; six hex digits and the kids of its keys tell which."
+        "`keyturn migrate undo` puts back, and creates the services anew that need it. What "
+        "belongs into a compose file goes into its override file where Compose loads one. `…` "
+        "stands for a value; six hex digits and the kids of its keys tell which."
     )

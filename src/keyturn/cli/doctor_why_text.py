@@ -60,13 +60,18 @@ def _closing(found: Why) -> str:
     return paint(f"The first that does not take it: {where}.", "red")
 
 
+_UNKNOWN: Final = "Doctor does not know this message."
+
+
 def lookup_text(found: Lookup, *, rules: dict[str, tuple[Rule, ...]], seen: set[str]) -> str:
     """Return the causes and fixes of a message; ``seen`` are ids found in the deployment."""
     if found.found:
         return "\n\n".join(symptom_text(one, rules.get(one.slug, ()), seen) for one in found.found)
-    lines = [paint("Doctor does not know this message.", "yellow")]
+    unknown = "This code comes with several messages." if found.is_code else _UNKNOWN
+    lines = [paint(unknown, "yellow")]
     if found.near:
-        lines += ["Nearest known:", *(f"  {printable(one.text)}" for one in found.near)]
+        head = "Look up the one that stands beside it:" if found.is_code else "Nearest known:"
+        lines += [head, *(f"  {printable(one.text)}" for one in found.near)]
     else:
         lines.append("docs/errors/README.md lists the messages that it knows.")
     return "\n".join(lines)

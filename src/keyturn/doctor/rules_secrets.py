@@ -216,7 +216,8 @@ RULES: Final = (
         Severity.ERROR,
         _secrets_differ,
         why="The legacy key works at one service and gets 401 or 403 at the next.",
-        fix="Write ${JWT_SECRET} at every service, and recreate them.",
+        fix="Give every service the same secret (in a compose file ${JWT_SECRET}), and recreate "
+        "those that change.",
         symptoms=("{:error, :signature_error}", "signature verification failed"),
         sources=("supabase#17164", "supabase#35459"),
     ),

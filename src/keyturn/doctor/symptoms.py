@@ -52,6 +52,9 @@ class Lookup:
 
     found: tuple[Symptom, ...]
     near: tuple[Symptom, ...] = ()
+    """What resembles it, or every message that comes with the pasted code."""
+    is_code: bool = False
+    """It is a status or code and no message."""
 
 
 def look_up(message: str) -> Lookup:
@@ -63,7 +66,10 @@ def look_up(message: str) -> Lookup:
     whole = tuple(symptom for agreed, symptom in hits if agreed == LONGEST_MESSAGE)
     exact = tuple(symptom for _, symptom in hits if not symptom.generic)
     found = whole or exact or tuple(symptom for _, symptom in hits)
-    return Lookup(found) if found else Lookup((), _nearest(given))
+    if found:
+        return Lookup(found)
+    coded = _with_code(given)
+    return Lookup((), coded or _nearest(given), is_code=bool(coded))
 
 
 def normal(text: str) -> str:
@@ -94,6 +100,12 @@ def _agreed(given: str, known: str) -> int:
     return len(given) if part else 0
 
 
+def _with_code(given: str) -> tuple[Symptom, ...]:
+    """Return every message that comes with a status or code, when that is all that was pasted."""
+    words = set(given.split())
+    return tuple(one for one in SYMPTOMS if words <= set(normal(one.by).split()))
+
+
 def _nearest(given: str) -> tuple[Symptom, ...]:
     words = set(given.split())
     ranked = sorted(
@@ -106,8 +118,6 @@ def _nearest(given: str) -> tuple[Symptom, ...]:
 
 
 def _likeness(words: set[str], symptom: Symptom) -> float:
-    """Return the share of words in common, best over the symptom's forms; a code counts fully."""
-    if words <= set(normal(symptom.by).split()):
-        return 1.0
+    """Return the share of words in common, best over the symptom's forms."""
     forms = (set(form.split()) for form in _forms(symptom))
     return max(len(words & form) / (len(words | form) or 1) for form in forms)

@@ -174,7 +174,8 @@ def _authorization(authorization: str | None, apikey: str | None, trail: Trail) 
         return authorization
     if not apikey:
         return authorization
-    trail.passed('Envoy sets Authorization to "Bearer " and the API key\'s JWT.')
+    what = "the sb_ key itself: it has no JWT for it" if apikey.startswith("sb_") else "the JWT"
+    trail.passed(f'Envoy sets Authorization to "Bearer " and {what}.')
     return apikey if apikey.startswith("Bearer ") else f"Bearer {apikey}"
 
 

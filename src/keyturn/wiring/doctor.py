@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
@@ -44,6 +44,10 @@ class DoctorOptions:
     database: Secret | None = None
     access_log: str | None = None
     with_matrix: bool = True
+
+    def files_only(self) -> DoctorOptions:
+        """Return the same folder without a look at what runs."""
+        return replace(self, probe=None, direct={}, database=None, access_log=None)
 
 
 def run_diagnosis(options: DoctorOptions) -> flow.Examined:
