@@ -53,9 +53,8 @@ async def test_deployment_with_asymmetric_keys_goes_on_from_there(tmp_path: Path
     report = await rehearsed(tmp_path)
 
     green(report)
-    names = [one.name for one in report.phases]
-    assert "phase 1" not in names
-    assert names[-2:] == ALL[-2:]
+    # Phase 1 again: the official script gives Storage no key of its own for signed URLs.
+    assert [one.name for one in report.phases] == [one for one in ALL if one != "phase 2"]
 
 
 @pytest.mark.parametrize(

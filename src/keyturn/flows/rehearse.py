@@ -21,7 +21,7 @@ from keyturn.doctor.readiness import readiness
 from keyturn.errors import KeyturnError, WaitNotOver
 from keyturn.flows.apply_plan import StepFailed, apply_plan
 from keyturn.flows.apply_plan import stage as keep_contents
-from keyturn.flows.change import Deployment, Proposal
+from keyturn.flows.change import Deployment, Proposal, signing_since
 from keyturn.flows.migrate import TITLES, Evidence, StillUsed, Wish, plan_migration
 from keyturn.flows.ports.apply import Ports, Progress
 from keyturn.flows.ports.rehearsal import Stage
@@ -31,14 +31,17 @@ from keyturn.flows.rehearse_crowd import Crowd, Living, People
 from keyturn.flows.rehearse_ledger import Ledger, Outcome, Phase
 from keyturn.flows.rehearse_report import Report
 from keyturn.flows.rotate import TurnWish, plan_rotation
+from keyturn.migrate.capabilities import has_url_key
 from keyturn.migrate.commands import describe
 from keyturn.migrate.deployment_keys import read_keys
 from keyturn.migrate.fresh import Randomness
+from keyturn.migrate.phase_one import url_signing_key
 from keyturn.migrate.run import runs
 from keyturn.migrate.waits import retire_wait
 from keyturn.profiles.request import CredentialKind
 
 BEFORE: Final = "before"
+_ALG: Final = "ES256"
 _LOOK_SECONDS: Final = 15.0
 """Everybody acts each second for so long, after each change and before the first."""
 _REST_SECONDS: Final = 180.0
@@ -84,6 +87,7 @@ class Rehearsal:
         self.learn()
         async with self.crowd.alive():
             await self.look()
+            await self._arrive()
             await self.crowd.forger.try_all()
             self.ledger.end(Outcome.DONE)
             await self._migrate()
@@ -94,14 +98,23 @@ class Rehearsal:
         """Return what came of it."""
         return Report.of(self.ledger, self.stage.parts)
 
+    async def _arrive(self) -> None:
+        """Where phases are done already, clients have moved as far as they do after those."""
+        done = (self._next_phase() or len(TITLES) + 1) - 1
+        if done:
+            self.crowd.wallet.reached = done
+            await self.look()
+
     async def _migrate(self) -> None:
         done = set[int]()
         while (number := self._next_phase()) is not None and number not in done:
+            if number > 1 and 1 not in done and self._lacks_url_key():
+                number = 1
             done.add(number)
             plan = functools.partial(self._planned, Wish(phase=number))
             if not await self._phase(f"phase {number}", TITLES[number], plan):
                 return
-            self.crowd.wallet.reached = number
+            self.crowd.wallet.reached = max(number, self.crowd.wallet.reached)
             if number == 3:
                 self.retire()
             await self.look()
@@ -119,6 +132,14 @@ class Rehearsal:
             await self.look()
             await self.crowd.forger.try_all()
 
+    def _lacks_url_key(self) -> bool:
+        """Whether somebody came this far without a key of Storage's own for signed URLs.
+
+        ``keyturn migrate DIR --phase 1`` brings it; without it they end with the secret.
+        """
+        found = self.stage.inventory()
+        return has_url_key(found) and url_signing_key(found) is None
+
     def _next_phase(self) -> int | None:
         nobody = Unknown("the rehearsal asks its own services")
         facts = Facts(self.stage.inventory(), self.clock(), nobody, nobody, nobody)
@@ -129,6 +150,11 @@ class Rehearsal:
         try:
             return plan_migration(self._deployment(), wish, self._evidence())
         except StillUsed as used:
+            if signing_since(self._evidence().runs, _ALG) is None and not self.ledger.now.waits:
+                # Auth signed with it before the rehearsal began; nobody knows for how long.
+                waiting = retire_wait(self.stage.inventory())
+                until = unix(self.clock()) + waiting.seconds
+                raise WaitNotOver(waiting.why, until_unix=until) from used
             self._note((f"`keyturn migrate` would stop here: {used.message}",))
             known = Wish(phase=wish.phase, i_know="a rehearsal, to see what would be refused")
             return plan_migration(self._deployment(), known, self._evidence())

@@ -18,12 +18,14 @@ from keyturn.errors import Unreachable
 from keyturn.flows.ports.rehearsal import WHY_HEADER, HandshakeRefused, Socket, SocketClosed
 from keyturn.flows.rehearse_caller import Caller, Keys
 from keyturn.flows.rehearse_ledger import Act, Refusal
-from keyturn.flows.rehearse_users import BUSY, CALM, User
+from keyturn.flows.rehearse_users import BUSY, User
 from keyturn.flows.rehearse_wallet import Holder
 
 _ANSWER_SECONDS: Final = 10.0
 _AWAY: Final = (502, 503, 504)
 _TOPIC: Final = "realtime:keyturn"
+_HEARTBEAT: Final = 25.0
+"""Seconds, realtime-js's; a newer token is handed over with it at the latest."""
 
 
 class _Refused(Exception):
@@ -60,7 +62,7 @@ class SocketClient:
                 while True:
                     if self.user is None or self.user.session is not None:
                         await self._turn()
-                    await clock.pause(CALM, BUSY)
+                    await clock.pause(_HEARTBEAT, BUSY)
         finally:
             if self._socket is not None:
                 await self._socket.close()

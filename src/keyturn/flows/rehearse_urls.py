@@ -60,7 +60,8 @@ class UrlClient:
         session, name = self.user.session, f"notes/url-of-{self.user.email}"
         if session is None:
             return
-        life = self.first_life if self.user.holder.wallet.reached < 1 else LONG_LIFE
+        held = self.caller.stage.held(Kind.STORAGE).get("JWT_JWKS", "")
+        life = LONG_LIFE if "urlSigningKey" in held else self.first_life
         keys = Keys(self.user.holder.current, session.access)
         act = Act("a signed-in user", "signs a URL", Kind.STORAGE)
         upload = with_keys("POST", f"/storage/v1/object/{name}", keys, b"shared")

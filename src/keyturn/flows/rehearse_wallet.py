@@ -88,19 +88,26 @@ class Holder:
         good: Good,
         retry: Retry = Retry.NEVER,
     ) -> HttpAnswer | None:
-        """Send ``make(key)``; the first time with the new key is a trial."""
+        """Send ``make(key)``; the first time with the new key is a trial, which may fail."""
         if self.may_move and act not in self.moved:
-            await self._try(caller, act, make(self.new), good)
+            answer = await self._try(caller, act, make(self.new), good)
+            if answer is not None:
+                return answer
         return await caller.ask(act, make(self.key(act)), good, retry)
 
-    async def _try(self, caller: Caller, act: Act, call: Call, good: Good) -> None:
+    async def _try(self, caller: Caller, act: Act, call: Call, good: Good) -> HttpAnswer | None:
+        """Return a good answer, and use the new key from then on; None: not (yet) possible."""
         answer = await caller.once(call)
         if answer is None or answer.status in (502, 503, 504):
-            return
+            return None
         wrong = good(answer)
         self.moved[act] = wrong is None
-        if wrong is not None and caller.ledger.worked_before(act):
+        if wrong is None:
+            caller.ledger.passed(act)
+            return answer
+        if caller.ledger.worked_before(act):
             caller.ledger.stuck(refusal(act, call, answer, wrong))
+        return None
 
 
 def with_keys(method: str, path: str, keys: Keys, body: object = None, **headers: str) -> Call:
