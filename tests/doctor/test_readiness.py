@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,7 @@ from tests.support.deployments import (
     hs256,
 )
 
+from keyturn.deploy.inventory import Layout
 from keyturn.doctor.dependants import Item
 from keyturn.doctor.facts import Dependant, LogFacts
 from keyturn.doctor.readiness import Readiness, readiness
@@ -122,6 +124,13 @@ def test_split_brain_when_only_postgrest_forgot_the_secret(tmp_path: Path) -> No
     found = looked_at(made)
     assert (found.phase, found.next) == ("between", "3")
     assert found.split[1] == "rest refuse it."
+
+
+def test_a_cluster_gets_no_lines_of_a_compose_file(tmp_path: Path) -> None:
+    made = commented(healthy(tmp_path), "storage")
+    exported = replace(made.inventory(), layout=Layout.KUBERNETES)
+    (blocker,) = readiness(facts_of(exported)).blockers
+    assert blocker.instead.startswith("JWT_JWKS from a Secret")
 
 
 def test_a_broken_key_set_is_said_to_be_broken(tmp_path: Path) -> None:

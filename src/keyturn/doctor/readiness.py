@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from keyturn.deploy.inventory import VERIFIERS, Inventory, Kind, Service
+from keyturn.deploy.inventory import VERIFIERS, Inventory, Kind, Layout, Service
 from keyturn.deploy.opened import text
 from keyturn.deploy.place import Place
 from keyturn.doctor.credentials import Shape, read_keys
@@ -274,10 +274,16 @@ def _ignorant(inventory: Inventory, kind: Kind, service: Service) -> Item:
     return Item(
         f"{service.name} has no key pair in {name}",
         "It would refuse every ES256 token.",
-        f"{name}: ${{JWT_JWKS}}",
+        _give(inventory, name),
         place=_place(service, name),
         service=service.name,
     )
+
+
+def _give(inventory: Inventory, name: str) -> str:
+    if inventory.layout is Layout.KUBERNETES:
+        return f"{name} from a Secret with the JWKS; `keyturn render k8s` writes both"
+    return f"{name}: ${{JWT_JWKS}}"
 
 
 def _place(service: Service, name: str) -> Place:
