@@ -4,10 +4,10 @@ BIN := .venv/bin
 # Test processes: one per core, at least two.
 JOBS ?= $(shell n=$$(nproc 2>/dev/null || echo 2); [ $$n -gt 2 ] && echo $$n || echo 2)
 
-.PHONY: help setup setup-run up down test check lint types imports bench mutants clean
+.PHONY: help setup setup-run up down test check lint types imports bench mutants screenshots clean
 
 help: ## List the targets
-	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: ## Make .venv with everything that `up` and `test` need
 	@scripts/setup.sh dev
@@ -39,6 +39,9 @@ imports:
 bench: setup ## Measure side by side and print ratios
 	@$(BIN)/python -m pip --disable-pip-version-check install --quiet -c constraints.txt --group bench
 	@$(BIN)/python -m bench $(ARGS)
+
+screenshots: setup ## Take the console's pictures into docs/images (needs chromium)
+	@$(BIN)/python scripts/console_screenshots.py
 
 mutants: setup ## Change the verifier's code in small ways; list what no test notices
 	@$(BIN)/python -m pip --disable-pip-version-check install --quiet -c constraints.txt --group mutants
