@@ -151,3 +151,25 @@ async def test_administrators(open_server: OpenAuth, service_role: Bearer) -> No
         assert refreshed.status_code == 200
         left = await auth.http.get("/user", headers=bearer(refreshed.json()))
         assert [factor["friendly_name"] for factor in left.json()["factors"]] == ["other"]
+
+
+async def test_a_phone_factor_needs_a_sender(open_server: OpenAuth) -> None:
+    async with open_server(
+        GOTRUE_MFA_PHONE_ENROLL_ENABLED="true", GOTRUE_MFA_PHONE_VERIFY_ENABLED="true"
+    ) as auth:
+        me = bearer(await auth.sign_up())
+        body = {"factor_type": "phone", "friendly_name": "p", "phone": "15550100"}
+        made = (await auth.http.post("/factors", json=body, headers=me)).json()
+        assert made == {
+            "id": made["id"],
+            "type": "phone",
+            "friendly_name": "p",
+            "phone": "15550100",
+        }
+        path = f"/factors/{made['id']}/challenge"
+        await auth.refused(422, "sms_send_failed", "POST", path, headers=me)
+        channel = {"channel": "pigeon"}
+        await auth.refused(400, "validation_failed", "POST", path, json=channel, headers=me)
+        code = {"challenge_id": UNKNOWN, "code": "123456"}
+        path = f"/factors/{made['id']}/verify"
+        await auth.refused(422, "mfa_factor_not_found", "POST", path, json=code, headers=me)

@@ -140,6 +140,27 @@ FACTOR_ROWS: Final[tuple[Line, ...]] = (
         "insufficient_aal",
         "AAL2 required to unenroll verified factor",
     ),
+    (
+        "phone_channel",
+        400,
+        "validation_failed",
+        "Invalid channel, supported values are 'sms' or 'whatsapp'. 'whatsapp' is only supported "
+        "if Twilio or Twilio Verify is used as the provider.",
+    ),
+    (
+        "phone_too_soon",
+        429,
+        "over_sms_send_rate_limit",
+        "For security purposes, you can only request this after a pause.",
+    ),
+    # Keyturn: GoTrue answers 500 here.
+    (
+        "phone_no_sms",
+        422,
+        "sms_send_failed",
+        "Nothing sends text messages to second factors here: set GOTRUE_HOOK_SEND_SMS_URI",
+    ),
+    ("phone_code_wrong", 422, "mfa_verification_failed", "Invalid MFA Phone code entered"),
     ("webauthn_required", 400, "validation_failed", "WebAuthn config required"),
     ("webauthn_type", 400, "validation_failed", "WebAuthn type must be create or request"),
     ("credential_required", 400, "validation_failed", "credential_response required"),

@@ -27,6 +27,8 @@ class MfaSettings:
     phone_verify: bool = False  # MFA_PHONE_VERIFY_ENABLED
     webauthn_enroll: bool = False  # MFA_WEB_AUTHN_ENROLL_ENABLED
     webauthn_verify: bool = False  # MFA_WEB_AUTHN_VERIFY_ENABLED
+    phone_code_length: int = 6  # MFA_PHONE_OTP_LENGTH
+    phone_pause: timedelta = timedelta(minutes=1)  # MFA_PHONE_MAX_FREQUENCY
     most_enrolled: int = 10  # MFA_MAX_ENROLLED_FACTORS
     most_verified: int = 10  # MFA_MAX_VERIFIED_FACTORS
     challenge_life: timedelta = timedelta(seconds=300)  # MFA_CHALLENGE_EXPIRY_DURATION

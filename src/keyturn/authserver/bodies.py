@@ -83,6 +83,12 @@ class FactorBody(msgspec.Struct):
     phone: str | None = None
 
 
+class ChallengeBody(msgspec.Struct):
+    """``POST /factors/{id}/challenge``; the body may be missing."""
+
+    channel: str | None = None
+
+
 class CredentialBody(msgspec.Struct):
     """The browser's answer to a challenge of a security key; the answer stays JSON text."""
 

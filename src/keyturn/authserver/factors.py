@@ -12,7 +12,7 @@ from keyturn.authserver import bodies
 from keyturn.authserver.exchange import JSON, Exchange, Reply
 from keyturn.authserver.tokens import AUDIENCE, NO_STORE, client_of, granted_reply
 from keyturn.authserver.users import AUTHORIZATION
-from keyturn.flows import factors, identities, webauthn_factors
+from keyturn.flows import factors, identities, phone_factors, webauthn_factors
 from keyturn.flows.callers import authenticate
 from keyturn.flows.plane import AuthPlane, Caller
 
@@ -51,10 +51,6 @@ class ChallengedJson(msgspec.Struct):
     type: str
     expires_at: int
     webauthn: CeremonyJson | msgspec.UnsetType = msgspec.UNSET
-
-
-def _is_key(caller: Caller, factor_id: str) -> bool:
-    return factors.owned(caller.user, factor_id).factor_type == "webauthn"
 
 
 def _key_attempt(body: bodies.VerifyFactorBody) -> webauthn_factors.KeyAttempt:
@@ -99,10 +95,17 @@ class Factors:
         """``POST /factors/{factor_id}/challenge``."""
         caller = await self._permanent(exchange)
         factor_id, client = exchange.params["factor_id"], client_of(exchange)
-        if _is_key(caller, factor_id):
+        kind = factors.owned(caller.user, factor_id).factor_type
+        if kind == "webauthn":
             asked = await webauthn_factors.challenge(self._plane, caller, factor_id, client)
             ceremony = CeremonyJson(asked.type, asked.options)
             answer = ChallengedJson(asked.id, "webauthn", asked.expires_at, ceremony)
+        elif kind == "phone":
+            raw = await exchange.body()
+            body = bodies.parse(raw, bodies.ChallengeBody) if raw else bodies.ChallengeBody()
+            channel = body.channel or ""
+            sent = await phone_factors.challenge(self._plane, caller, factor_id, channel, client)
+            answer = ChallengedJson(sent.id, sent.type, sent.expires_at)
         else:
             made = await factors.challenge(self._plane, caller, factor_id, client)
             answer = ChallengedJson(made.id, made.type, made.expires_at)
@@ -113,14 +116,16 @@ class Factors:
         caller = await self._permanent(exchange)
         body = await bodies.read(exchange, bodies.VerifyFactorBody)
         factor_id, client = exchange.params["factor_id"], client_of(exchange)
-        if _is_key(caller, factor_id):
+        kind = factors.owned(caller.user, factor_id).factor_type
+        if kind == "webauthn":
             with_key = _key_attempt(body)
             granted = await webauthn_factors.verify(
                 self._plane, caller, factor_id, with_key, client
             )
         else:
             attempt = factors.Attempt(body.challenge_id or "", body.code or "")
-            granted = await factors.verify(self._plane, caller, factor_id, attempt, client)
+            verify = phone_factors.verify if kind == "phone" else factors.verify
+            granted = await verify(self._plane, caller, factor_id, attempt, client)
         return granted_reply(granted)
 
     async def unenroll(self, exchange: Exchange) -> Reply:

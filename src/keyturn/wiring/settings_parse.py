@@ -185,6 +185,12 @@ def timeout(value: str) -> timedelta:
     return found
 
 
+def mfa_code_length(value: str) -> int:
+    """Read the number of digits of a code; what is not 6 to 10 means 6, as in GoTrue."""
+    length = integer(value)
+    return length if 6 <= length <= 10 else 6
+
+
 def lifetime(value: str) -> timedelta:
     """Read a duration above zero; a bare number is seconds, as GoTrue has it here."""
     return timeout(f"{value}s" if re.fullmatch(r"[0-9]{1,9}(\.[0-9]+)?", value) else value)

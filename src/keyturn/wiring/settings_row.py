@@ -59,6 +59,7 @@ _KINDS: Final[Mapping[Callable[[str], object], str]] = {
     read.waiting_time: "duration",
     read.timeout: "duration",
     read.lifetime: "duration or seconds",
+    read.mfa_code_length: "6–10",
     read.words: "comma list",
     read.name_set: "comma list",
     read.address: "URL",
