@@ -79,6 +79,7 @@ async def test_a_code_lifts_the_session(database: HasSuperuser) -> None:
             "Invalid MFA Phone code entered",
         )
     assert (await refused(verified(person, made.id, challenge, "")))[1] == "validation_failed"
+    plane.clock.forward(seconds=1)
     granted = await verified(person, made.id, challenge, code)
     assert aal_of(granted) == "aal2"
     person = await Person.of(plane, granted, person.email)

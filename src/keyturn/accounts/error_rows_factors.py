@@ -144,8 +144,10 @@ FACTOR_ROWS: Final[tuple[Line, ...]] = (
         "phone_channel",
         400,
         "validation_failed",
-        "Invalid channel, supported values are 'sms' or 'whatsapp'. 'whatsapp' is only supported "
-        "if Twilio or Twilio Verify is used as the provider.",
+        (
+            "Invalid channel, supported values are 'sms' or 'whatsapp'. 'whatsapp' is only "
+            "supported if Twilio or Twilio Verify is used as the provider."
+        ),
     ),
     (
         "phone_too_soon",
