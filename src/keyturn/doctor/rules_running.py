@@ -311,7 +311,8 @@ RULES: Final = (
         _not_as_written,
         needs=Needs.PROBE,
         why="A container keeps the environment with which it was created; `docker compose restart` "
-        "does not read .env again.",
+        "does not read .env again. What is refused already is an error, a forged or expired token "
+        "that is taken is critical.",
         fix="`docker compose up -d` creates anew what has changed. If it stays so, the address is "
         "that of another deployment, or `--explain SERVICE/CREDENTIAL` shows the step.",
         sources=("docs self-hosting",),
