@@ -237,6 +237,20 @@ async def test_names_and_ends(open_server: OpenAuth, service_role: Bearer) -> No
         }
 
 
+async def test_security_keys_switched_off(open_server: OpenAuth) -> None:
+    body = {"factor_type": "webauthn", "friendly_name": "key"}
+    async with open_server(GOTRUE_MFA_WEB_AUTHN_ENROLL_ENABLED="true") as auth:
+        token = await auth.sign_up()
+        me = bearer(token)
+        one = f"/factors/{(await post(auth, '/factors', body, token))['id']}"
+        off, code = "mfa_webauthn_verify_not_enabled", {"webauthn": {"type": "create"}}
+        await auth.refused(422, off, "POST", f"{one}/challenge", headers=me)
+        await auth.refused(422, off, "POST", f"{one}/verify", json=code, headers=me)
+    async with open_server() as auth:
+        off = "mfa_webauthn_enroll_not_enabled"
+        await auth.refused(422, off, "POST", "/factors", json=body, headers=me)
+
+
 async def test_a_security_key_as_second_factor(
     open_server: OpenAuth, database: HasDatabase
 ) -> None:
