@@ -97,7 +97,7 @@ async def test_a_weak_password_that_still_works_is_mentioned(open_server: OpenAu
         (400, "validation_failed", PASSWORD, {}),
         (400, "invalid_credentials", "/token", {}),
         (400, "invalid_credentials", "/token?grant_type=implicit", {}),
-        (404, "flow_state_not_found", "/token?grant_type=pkce", {}),
+        (400, "validation_failed", "/token?grant_type=pkce", {}),
         (400, "provider_disabled", "/token?grant_type=id_token", {}),
         (422, "web3_provider_disabled", "/token?grant_type=web3", {}),
         (400, "refresh_token_not_found", REFRESH, {"refresh_token": "abcdefghijkl"}),

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from keyturn.accounts.hooks import HookSettings
 from keyturn.accounts.limits import LimitSettings
+from keyturn.accounts.message_settings import MessageSettings
 from keyturn.accounts.mfa import MfaSettings, WebAuthnSettings
 from keyturn.accounts.settings import AuthSettings
 from keyturn.authserver.options import ServerOptions
@@ -23,6 +24,7 @@ from keyturn.wiring.settings import (
     BadSettings,
     CaptchaSettings,
     ColumnSettings,
+    DeliverySettings,
     ProcessSettings,
     load,
 )
@@ -35,6 +37,8 @@ GROUPS: dict[str, type] = {
     "server": ServerOptions,
     "accounts": AuthSettings,
     "ring": RingPolicy,
+    "messages": MessageSettings,
+    "delivery": DeliverySettings,
     "columns": ColumnSettings,
     "mfa": MfaSettings,
     "limits": LimitSettings,
@@ -74,6 +78,8 @@ def test_every_field_of_the_flows_can_be_set() -> None:
     landed = {place for row in TABLE for place in row.lands}
     for field in fields(AuthSettings):
         assert field.name in NESTED or f"accounts.{field.name}" in landed
+    for field in fields(MessageSettings):
+        assert f"messages.{field.name}" in landed
 
 
 def test_names_are_unique() -> None:
@@ -115,10 +121,8 @@ def test_the_official_compose_file_is_understood() -> None:
     assert settings.accounts.sms_autoconfirm
     assert settings.issuer == "http://localhost:8000/auth/v1"
     assert not settings.unknown
-    assert set(settings.idle) == {
-        "GOTRUE_SMTP_HOST",
-        "GOTRUE_MAILER_URLPATHS_INVITE",
-    }
+    assert not settings.idle
+    assert settings.delivery.smtp_host == "mail.example.com"
 
 
 def test_unknown_names_are_reported_with_what_was_perhaps_meant() -> None:

@@ -12,6 +12,7 @@ from typing import ClassVar
 
 from keyturn.accounts.error_rows_factors import FACTOR_ROWS
 from keyturn.accounts.error_rows_hooks import HOOK_ROWS
+from keyturn.accounts.error_rows_messages import MESSAGE_ROWS
 from keyturn.errors import KeyturnError
 
 
@@ -167,17 +168,8 @@ _TABLE = (
         400,
         "email_provider_disabled",
         (
-            "This needs a confirmation e-mail, and this version of Keyturn cannot send mail: "
-            "set GOTRUE_MAILER_AUTOCONFIRM=true, or let an administrator make the change"
-        ),
-    ),
-    (
-        "no_mailer_change",
-        400,
-        "email_provider_disabled",
-        (
-            "A new e-mail address needs a confirmation e-mail, and this version of Keyturn cannot "
-            "send mail: let an administrator make the change"
+            "This needs an e-mail, and this server has no mail server to hand it to: set "
+            "GOTRUE_SMTP_HOST, or GOTRUE_MAILER_AUTOCONFIRM=true where no confirmation is wanted"
         ),
     ),
     (
@@ -185,8 +177,8 @@ _TABLE = (
         400,
         "phone_provider_disabled",
         (
-            "This needs a confirmation SMS, and this version of Keyturn cannot send one: "
-            "set GOTRUE_SMS_AUTOCONFIRM=true, or let an administrator make the change"
+            "This needs an SMS, and this server has no provider to hand it to: set "
+            "GOTRUE_SMS_PROVIDER, or GOTRUE_SMS_AUTOCONFIRM=true where no confirmation is wanted"
         ),
     ),
     ("saving_user", 500, "unexpected_failure", "Database error saving new user"),
@@ -329,6 +321,7 @@ _TABLE = (
     ),
     ("user_exists", 422, "user_already_exists", "A user with this ID has already been registered"),
     *FACTOR_ROWS,
+    *MESSAGE_ROWS,
     *HOOK_ROWS,
 )
 

@@ -26,21 +26,12 @@ class Absent:
         return Refused(self.status, self.error_code, self.message)
 
 
-_NO_MAIL: Final = "This Auth server sends no mail or SMS yet, so it cannot do this."
 _NO_PROVIDERS: Final = "Unsupported provider: no external provider is enabled"
 _SAML: Final = "SAML 2.0 is disabled"
 _OAUTH: Final = "OAuth server is disabled"
 _LINKING: Final = "Manual linking is disabled"
 
 ABSENT: Final = (
-    Absent("/otp", ("POST",), 422, "otp_disabled", _NO_MAIL),
-    Absent("/magiclink", ("POST",), 422, "email_provider_disabled", _NO_MAIL),
-    Absent("/recover", ("POST",), 422, "email_provider_disabled", _NO_MAIL),
-    Absent("/resend", ("POST",), 422, "email_provider_disabled", _NO_MAIL),
-    Absent("/verify", ("GET", "POST"), 422, "otp_disabled", _NO_MAIL),
-    Absent("/reauthenticate", ("GET",), 422, "email_provider_disabled", _NO_MAIL),
-    Absent("/invite", ("POST",), 422, "email_provider_disabled", _NO_MAIL),
-    Absent("/admin/generate_link", ("POST",), 422, "email_provider_disabled", _NO_MAIL),
     Absent("/authorize", ("GET",), 400, "validation_failed", _NO_PROVIDERS),
     Absent("/callback", ("GET", "POST"), 400, "validation_failed", _NO_PROVIDERS),
     Absent("/user/identities/authorize", ("GET",), 404, "manual_linking_disabled", _LINKING),

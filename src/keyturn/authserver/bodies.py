@@ -28,7 +28,9 @@ class SignUpBody(msgspec.Struct):
     phone: str | None = None
     password: str | None = None
     data: Metadata | None = None
+    channel: str | None = None
     code_challenge: str | None = None
+    code_challenge_method: str | None = None
 
 
 class PasswordBody(msgspec.Struct):
@@ -45,6 +47,71 @@ class RefreshBody(msgspec.Struct):
     refresh_token: str | None = None
 
 
+class PkceBody(msgspec.Struct):
+    """``POST /token?grant_type=pkce``."""
+
+    auth_code: str | None = None
+    code_verifier: str | None = None
+
+
+class RecoverBody(msgspec.Struct):
+    """``POST /recover``."""
+
+    email: str | None = None
+    code_challenge: str | None = None
+    code_challenge_method: str | None = None
+
+
+class OtpBody(msgspec.Struct):
+    """``POST /otp`` and ``POST /magiclink``."""
+
+    email: str | None = None
+    phone: str | None = None
+    create_user: bool | None = None
+    data: Metadata | None = None
+    channel: str | None = None
+    code_challenge: str | None = None
+    code_challenge_method: str | None = None
+
+
+class ResendBody(msgspec.Struct):
+    """``POST /resend``."""
+
+    type: str | None = None
+    email: str | None = None
+    phone: str | None = None
+    code_challenge: str | None = None
+    code_challenge_method: str | None = None
+
+
+class VerifyBody(msgspec.Struct):
+    """``POST /verify``."""
+
+    type: str | None = None
+    token: str | None = None
+    token_hash: str | None = None
+    email: str | None = None
+    phone: str | None = None
+
+
+class InviteBody(msgspec.Struct):
+    """``POST /invite``."""
+
+    email: str | None = None
+    data: Metadata | None = None
+
+
+class LinkBody(msgspec.Struct):
+    """``POST /admin/generate_link``."""
+
+    type: str | None = None
+    email: str | None = None
+    new_email: str | None = None
+    password: str | None = None
+    data: Metadata | None = None
+    redirect_to: str | None = None
+
+
 class UserBody(msgspec.Struct):
     """``PUT /user``."""
 
@@ -55,6 +122,9 @@ class UserBody(msgspec.Struct):
     nonce: str | None = None
     data: Metadata | None = None
     app_metadata: Metadata | None = None
+    channel: str | None = None
+    code_challenge: str | None = None
+    code_challenge_method: str | None = None
 
 
 class AdminUserBody(msgspec.Struct):

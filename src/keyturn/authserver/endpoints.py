@@ -13,6 +13,7 @@ from keyturn.authserver.exchange import Exchange, Handler, Reply
 from keyturn.authserver.factors import Factors
 from keyturn.authserver.guards import Guards
 from keyturn.authserver.health import Health
+from keyturn.authserver.one_time import OneTime
 from keyturn.authserver.passkeys import Passkeys
 from keyturn.authserver.published import DISCOVERY_PATH, JWKS_PATH, Published
 from keyturn.authserver.reporting import Metrics
@@ -32,7 +33,7 @@ def auth_routes(
         *_oversight(plane),
         *_passkeys(plane),
     ]
-    return Routes([*Guards(plane).before(present), *_absent()])
+    return Routes([*Guards(plane).before(present), *_one_time(plane), *_absent()])
 
 
 def _present(
@@ -102,6 +103,22 @@ def _oversight(plane: AuthPlane) -> list[Endpoint]:
         Endpoint("GET", "/admin/users/{user_id}/sessions", sessions.list),
         Endpoint("DELETE", "/admin/users/{user_id}/sessions/{session_id}", sessions.revoke),
         Endpoint("GET", "/admin/audit", sessions.audit),
+    ]
+
+
+def _one_time(plane: AuthPlane) -> list[Endpoint]:
+    """Return links and codes: asking for them and using them."""
+    one_time = OneTime(plane)
+    return [
+        Endpoint("GET", "/verify", one_time.follow),
+        Endpoint("POST", "/verify", one_time.verify),
+        Endpoint("POST", "/otp", one_time.otp),
+        Endpoint("POST", "/magiclink", one_time.magic_link),
+        Endpoint("POST", "/recover", one_time.recover),
+        Endpoint("POST", "/resend", one_time.resend),
+        Endpoint("GET", "/reauthenticate", one_time.reauthenticate),
+        Endpoint("POST", "/invite", one_time.invite),
+        Endpoint("POST", "/admin/generate_link", one_time.generate_link),
     ]
 
 

@@ -9,8 +9,9 @@ import msgspec
 from keyturn.accounts.user import User, user_json
 from keyturn.authserver import bodies
 from keyturn.authserver.exchange import JSON, Exchange, Reply
+from keyturn.authserver.redirecting import origin_of
 from keyturn.authserver.tokens import AUDIENCE, NO_STORE, client_of, granted_reply
-from keyturn.flows import sign_out, sign_up
+from keyturn.flows import sign_out, sign_up, sign_up_pending
 from keyturn.flows import user as user_flow
 from keyturn.flows.plane import AuthPlane
 
@@ -30,7 +31,7 @@ class Users:
         self._plane = plane
 
     async def sign_up(self, exchange: Exchange) -> Reply:
-        """``POST /signup``: an account and its first session."""
+        """``POST /signup``: an account with its first session, or one that has to be confirmed."""
         body = await bodies.read(exchange, bodies.SignUpBody)
         request = sign_up.SignUp(
             email=body.email or "",
@@ -39,8 +40,12 @@ class Users:
             data=body.data,
             code_challenge=body.code_challenge or "",
             aud=exchange.header(AUDIENCE),
+            code_challenge_method=body.code_challenge_method or "",
+            channel=body.channel or "",
         )
-        return granted_reply(await sign_up.sign_up(self._plane, request, client_of(exchange)))
+        origin = origin_of(self._plane, exchange)
+        entered = await sign_up_pending.enter(self._plane, request, origin, client_of(exchange))
+        return user_reply(entered) if isinstance(entered, User) else granted_reply(entered)
 
     async def get(self, exchange: Exchange) -> Reply:
         """``GET /user``: the caller's account."""
@@ -60,8 +65,12 @@ class Users:
             nonce=body.nonce or "",
             data=body.data,
             app_metadata=body.app_metadata,
+            channel=body.channel or "",
+            code_challenge=body.code_challenge or "",
+            code_challenge_method=body.code_challenge_method or "",
         )
-        changed = await user_flow.update(self._plane, caller, request, client_of(exchange))
+        origin = origin_of(self._plane, exchange)
+        changed = await user_flow.update(self._plane, caller, request, client_of(exchange), origin)
         return user_reply(changed)
 
     async def sign_out(self, exchange: Exchange) -> Reply:

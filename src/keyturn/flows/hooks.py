@@ -104,7 +104,7 @@ async def after_user_created(plane: AuthPlane, user: User, client: ClientInfo) -
 
 
 async def send_email(
-    plane: AuthPlane, user: User, email_data: Mapping[str, object], client: ClientInfo
+    plane: AuthPlane, user: User, email_data: Mapping[str, object], client: ClientInfo | None
 ) -> bool:
     """Hand a mail over to the hook; False while it is off, and the mail is still to be sent."""
     target = plane.settings.hooks.send_email
@@ -116,7 +116,7 @@ async def send_email(
 
 
 async def send_sms(
-    plane: AuthPlane, user: User, sms: Mapping[str, object], client: ClientInfo
+    plane: AuthPlane, user: User, sms: Mapping[str, object], client: ClientInfo | None
 ) -> bool:
     """Hand a text message over to the hook; False while it is off."""
     target = plane.settings.hooks.send_sms

@@ -20,6 +20,7 @@ from keyturn.flows.ports.factors import FactorStore
 from keyturn.flows.ports.guards import CaptchaService, RateLimiter
 from keyturn.flows.ports.hashing import PasswordHasher
 from keyturn.flows.ports.hooks import HookCaller
+from keyturn.flows.ports.messages import Messages
 from keyturn.flows.ports.passkeys import PasskeyStore
 from keyturn.flows.ports.ring import RingSource
 from keyturn.flows.ports.sessions import SessionStore
@@ -43,6 +44,8 @@ class AuthPlane:
     hooks: HookCaller
     clock: Clock
     entropy: Callable[[int], bytes]
+    messages: Messages | None = None
+    """None: nothing is sent, and what needs it is refused."""
     captcha: CaptchaService | None = None
 
 

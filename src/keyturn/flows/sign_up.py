@@ -22,6 +22,8 @@ from keyturn.flows.ports.accounts import ClientInfo, Credentials, NewUser
 from keyturn.flows.stored_passwords import hashed
 
 _ANONYMOUS = "anonymous"
+CHANNELS = frozenset({"", "sms", "whatsapp"})
+"""How a code may travel to a phone; empty: by SMS."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,22 +36,27 @@ class SignUp:
     data: Mapping[str, object] | None = None
     code_challenge: str = ""
     aud: str | None = None
+    code_challenge_method: str = ""
+    channel: str = ""
 
 
 async def sign_up(plane: AuthPlane, request: SignUp, client: ClientInfo) -> Granted:
     """Create an account and sign it in.
 
-    Without autoconfirm GoTrue would answer with an unconfirmed user and send a mail or an SMS.
-    This version cannot send, so it refuses (``no_mailer``, ``no_sms``) before it looks anything
-    up: the answer is the same for known and unknown addresses.
+    Where autoconfirm is off it refuses (``no_mailer``, ``no_sms``) before it looks anything up;
+    :mod:`keyturn.flows.sign_up_pending` sends a mail or an SMS then, when there is what sends.
     Raises ``AuthError`` rows of sign-up, ``WeakPassword``, ``DatabaseRefused``.
     """
     if not request.email and not request.phone:
         return await _anonymously(plane, request, client)
     if plane.settings.disable_signup:
         raise refuse("signup_disabled")
-    _check_shape(request, plane.settings)
-    email, phone = _identifiers(request, plane.settings)
+    check_shape(request, plane.settings)
+    email, phone = identifiers(request, plane.settings)
+    if email and not plane.settings.mailer_autoconfirm:
+        raise refuse("no_mailer")
+    if phone and not plane.settings.sms_autoconfirm:
+        raise refuse("no_sms")
     aud = request.aud or plane.settings.jwt_aud
     known = await _find(plane, email, phone, aud)
     if known is not None:
@@ -59,7 +66,10 @@ async def sign_up(plane: AuthPlane, request: SignUp, client: ClientInfo) -> Gran
     return await _create(plane, request, email, phone, client)
 
 
-def _check_shape(request: SignUp, settings: AuthSettings) -> None:
+def check_shape(request: SignUp, settings: AuthSettings) -> None:
+    """Raise what is wrong with a sign-up by address or number, whoever it is for."""
+    if settings.disable_signup:
+        raise refuse("signup_disabled")
     if not request.password:
         raise refuse("signup_needs_password")
     passwords.require_strong(request.password, settings)
@@ -67,24 +77,20 @@ def _check_shape(request: SignUp, settings: AuthSettings) -> None:
         raise refuse("signup_email_or_phone")
     if request.phone and request.code_challenge:
         raise refuse("phone_pkce")
+    if request.phone and request.channel not in CHANNELS:
+        raise refuse("sms_channel")
     require_storable_json(request.data)
 
 
-def _identifiers(request: SignUp, settings: AuthSettings) -> tuple[str, str]:
+def identifiers(request: SignUp, settings: AuthSettings) -> tuple[str, str]:
     """Return the normalised address and number, one of them empty."""
     if request.email:
         if not settings.external_email_enabled:
             raise refuse("email_signups_disabled")
-        email = email_address(request.email)
-        if not settings.mailer_autoconfirm:
-            raise refuse("no_mailer")
-        return email, ""
+        return email_address(request.email), ""
     if not settings.external_phone_enabled:
         raise refuse("phone_signups_disabled")
-    phone = phone_number(request.phone)
-    if not settings.sms_autoconfirm:
-        raise refuse("no_sms")
-    return "", phone
+    return "", phone_number(request.phone)
 
 
 async def _find(plane: AuthPlane, email: str, phone: str, aud: str) -> Credentials | None:
@@ -94,27 +100,35 @@ async def _find(plane: AuthPlane, email: str, phone: str, aud: str) -> Credentia
     return await plane.accounts.find_by_phone(phone, aud)
 
 
-async def _create(
-    plane: AuthPlane, request: SignUp, email: str, phone: str, client: ClientInfo
-) -> Granted:
+async def new_user(
+    plane: AuthPlane, request: SignUp, email: str, phone: str, *, confirmed: bool = False
+) -> NewUser:
+    """Return the account to create, its password hashed; an empty password means none."""
     user_id = uuid4_from(plane.entropy(16))
     provider = "email" if email else "phone"
     proven = {"sub": user_id, "email_verified": False, "phone_verified": False}
     proven |= {"email": email} if email else {"phone": phone}
     data = {**(request.data or {}), **proven}
-    new = NewUser(
+    return NewUser(
         id=user_id,
         aud=request.aud or plane.settings.jwt_aud,
         role=plane.settings.default_group,
         email=email,
         phone=phone,
-        password_hash=await hashed(plane, user_id, request.password),
+        password_hash=await hashed(plane, user_id, request.password) if request.password else None,
         user_metadata=data,
         app_metadata={"provider": provider, "providers": [provider]},
         identity_data=data,
-        confirm_email=bool(email),
-        confirm_phone=bool(phone),
+        confirm_email=confirmed and bool(email),
+        confirm_phone=confirmed and bool(phone),
     )
+
+
+async def _create(
+    plane: AuthPlane, request: SignUp, email: str, phone: str, client: ClientInfo
+) -> Granted:
+    new = await new_user(plane, request, email, phone, confirmed=True)
+    provider = "email" if email else "phone"
     try:
         return await _enter(plane, new, "password", provider, client)
     except AuthError as refused:

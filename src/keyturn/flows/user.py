@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from functools import partial
 
-from keyturn.accounts import passwords
+from keyturn.accounts import one_time, passwords
 from keyturn.accounts.errors import refuse
 from keyturn.accounts.identifiers import email_address, phone_number, require_storable_json
 from keyturn.accounts.settings import AuthSettings
 from keyturn.accounts.user import User
+from keyturn.flows import change_contact
 from keyturn.flows.callers import audience, authenticate, authenticate_admin, claims_of
+from keyturn.flows.messages import Origin
 from keyturn.flows.plane import AuthPlane, Caller
 from keyturn.flows.ports.accounts import Actor, ClientInfo, UserChange
+from keyturn.flows.reauthenticate import check_nonce
 from keyturn.flows.stored_passwords import hashed, matches
 
 __all__ = [
@@ -41,6 +45,9 @@ class UserUpdate:
     nonce: str = field(default="", repr=False)
     data: Mapping[str, object] | None = None
     app_metadata: Mapping[str, object] | None = None
+    channel: str = ""
+    code_challenge: str = ""
+    code_challenge_method: str = ""
 
 
 def get(plane: AuthPlane, caller: Caller, aud_header: str | None = None) -> User:
@@ -52,13 +59,20 @@ def get(plane: AuthPlane, caller: Caller, aud_header: str | None = None) -> User
     return caller.user
 
 
-async def update(plane: AuthPlane, caller: Caller, request: UserUpdate, client: ClientInfo) -> User:
-    """Change the caller's account and return it; one write in one transaction.
+async def update(
+    plane: AuthPlane,
+    caller: Caller,
+    request: UserUpdate,
+    client: ClientInfo,
+    origin: Origin | None = None,
+) -> User:
+    """Change the caller's account and return it.
 
     Metadata is merged, null removes a member. A new password signs the other sessions out. A new
     e-mail address or phone number is applied at once where GoTrue would (anonymous users under
-    autoconfirm; phones under SMS autoconfirm); elsewhere GoTrue sends a confirmation, which this
-    version cannot, and says so. Raises the rows of ``PUT /user``.
+    autoconfirm; phones under SMS autoconfirm); elsewhere its owner has to confirm it: the tokens
+    are written first, the change second, the messages leave last. Raises the rows of ``PUT /user``
+    and those of asking for a message.
     """
     request = _normalised(request, plane.settings)
     _check_rights(caller, request, plane.settings)
@@ -69,7 +83,8 @@ async def update(plane: AuthPlane, caller: Caller, request: UserUpdate, client: 
         session_id = caller.session.id if caller.session else None
         change = replace(change, password_hash=new_hash, keep_session=session_id)
     change = replace(change, user_metadata=request.data, app_metadata=request.app_metadata)
-    return await plane.accounts.update_user(
+    pending = await _ask_owners(plane, caller.user, request, change, origin, client)
+    changed = await plane.accounts.update_user(
         caller.user.id,
         change,
         actor_of(caller.user),
@@ -77,6 +92,9 @@ async def update(plane: AuthPlane, caller: Caller, request: UserUpdate, client: 
         plane.clock(),
         audit=plane.settings.audit_log_postgres,
     )
+    for send in pending:
+        await send()
+    return changed
 
 
 def actor_of(user: User) -> Actor:
@@ -111,14 +129,10 @@ def _check_rights(caller: Caller, request: UserUpdate, settings: AuthSettings) -
 
 
 def _contact_change(user: User, request: UserUpdate, settings: AuthSettings) -> UserChange:
-    """Return the part about address and number, or raise ``no_mailer…`` or ``no_sms``."""
-    email = request.email if request.email != user.email else ""
-    phone = request.phone if request.phone != user.phone else ""
-    if email and not (user.is_anonymous and settings.mailer_autoconfirm):
-        # Autoconfirm is for accounts that had no address before, so only they are told of it.
-        raise refuse("no_mailer" if user.is_anonymous else "no_mailer_change")
-    if phone and not settings.sms_autoconfirm:
-        raise refuse("no_sms")
+    """Return what of address and number is applied at once."""
+    at_once = user.is_anonymous and settings.mailer_autoconfirm
+    email = request.email if request.email != user.email and at_once else ""
+    phone = request.phone if request.phone != user.phone and settings.sms_autoconfirm else ""
     return UserChange(
         email=email or None,
         phone=phone or None,
@@ -127,16 +141,39 @@ def _contact_change(user: User, request: UserUpdate, settings: AuthSettings) -> 
     )
 
 
+async def _ask_owners(
+    plane: AuthPlane,
+    user: User,
+    request: UserUpdate,
+    change: UserChange,
+    origin: Origin | None,
+    client: ClientInfo,
+) -> list[Callable[[], Awaitable[object]]]:
+    """Write tokens for what has to be confirmed and return what sends the messages."""
+    pending: list[Callable[[], Awaitable[object]]] = []
+    if request.email and request.email != user.email and not change.email:
+        where = origin or Origin(plane.settings.site_url, "")
+        challenge = one_time.challenge(request.code_challenge, request.code_challenge_method)
+        mails = await change_contact.ask_for_email(
+            plane, user, request.email, challenge, where, client
+        )
+        pending.append(partial(change_contact.send_email_change, plane, user, mails))
+    if request.phone and request.phone != user.phone and not change.phone:
+        code = await change_contact.ask_for_phone(plane, user, request.phone, client)
+        channel = request.channel
+        pending.append(partial(change_contact.send_phone_change, plane, user, code, channel))
+    return pending
+
+
 async def _check_password(plane: AuthPlane, caller: Caller, request: UserUpdate) -> None:
     """Apply the rules about who may set a new password."""
     settings, session = plane.settings, caller.session
     if settings.password_needs_reauthentication:
         recent = session and plane.clock() <= session.created_at + _RECENT_SIGN_IN
         if not recent:
-            # GET /reauthenticate would mail a nonce; without mail there is none to be right.
-            raise refuse(
-                "reauthentication_not_valid" if request.nonce else "reauthentication_needed"
-            )
+            if not request.nonce:
+                raise refuse("reauthentication_needed")
+            await check_nonce(plane, caller.user, request.nonce)
     known = await plane.accounts.credentials(caller.user.id)
     stored = known.password_hash if known else None
     if not stored:

@@ -26,6 +26,7 @@ from keyturn.flows.plane import AuthPlane
 from keyturn.secret import Secret
 from keyturn.wiring.first_keys import first_keys
 from keyturn.wiring.locations import Locations, auth_database, locations
+from keyturn.wiring.messages import open_messages
 from keyturn.wiring.plane import auth_plane
 from keyturn.wiring.ring import master_sealer, open_ring
 from keyturn.wiring.settings import Settings
@@ -96,8 +97,12 @@ async def open_auth(
                     columns=settings.columns,
                     captcha=settings.captcha,
                 )
+                plane.messages, background = open_messages(settings, pool, log)
                 ping = functools.partial(pool.fetchval, "select 1")
-                yield auth_app(settings, plane, ping, log=log, metrics=metrics)
+                try:
+                    yield auth_app(settings, plane, ping, log=log, metrics=metrics)
+                finally:
+                    await background.settle(settings.process.grace.total_seconds())
         finally:
             await watcher.stop()
     finally:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from keyturn.accounts.limits import LimitSettings
+from keyturn.accounts.message_settings import MessageSettings
 from keyturn.accounts.mfa import MfaSettings, WebAuthnSettings
 from keyturn.accounts.settings import AuthSettings
 from keyturn.authserver.options import ServerOptions
@@ -41,6 +42,8 @@ _GROUPS: Final = (
     "limits",
     "webauthn",
     "captcha",
+    "messages",
+    "delivery",
 )
 
 
@@ -93,6 +96,25 @@ class CaptchaSettings:
 
 
 @dataclass(frozen=True)
+class DeliverySettings:
+    """How mail and SMS leave this server; without a host or a provider they do not."""
+
+    smtp_port: int
+    twilio_url: str
+    smtp_host: str = ""
+    smtp_user: str = ""
+    smtp_password: Secret | None = None
+    smtp_sender: str = ""
+    smtp_sender_name: str = ""
+    smtp_headers: Mapping[str, str] = field(default_factory=dict)
+    sms_provider: str = ""
+    twilio_account: str = ""
+    twilio_token: Secret | None = None
+    twilio_sender: str = ""
+    twilio_content: str = ""
+
+
+@dataclass(frozen=True)
 class Settings:
     """Everything that the environment says."""
 
@@ -100,6 +122,8 @@ class Settings:
     server: ServerOptions
     accounts: AuthSettings
     ring: RingPolicy
+    messages: MessageSettings
+    delivery: DeliverySettings
     columns: ColumnSettings = ColumnSettings()
     captcha: CaptchaSettings = CaptchaSettings()
     idle: Mapping[str, str] = field(default_factory=dict)
@@ -145,6 +169,8 @@ def _assemble(groups: dict[str, dict[str, Any]], environment: Mapping[str, str])
         accounts=_accounts(groups),
         ring=RingPolicy(**ring),
         columns=ColumnSettings(**groups["columns"]),
+        messages=MessageSettings(**groups["messages"]),
+        delivery=DeliverySettings(**groups["delivery"]),
         captcha=CaptchaSettings(**groups["captcha"]),
         idle=dict(_idle(environment)),
         unknown=dict(_unknown(environment)),

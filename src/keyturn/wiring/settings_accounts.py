@@ -54,7 +54,8 @@ ACCOUNTS: Final[Mapping[str, tuple[Setting, ...]]] = {
             read.text,
             "http://localhost:3000",
             "accounts.site_url",
-            "Where the application is. Its host names the account in authenticator apps.",
+            "Where the application is: links lead there in the end. Its host names the account in "
+            "authenticator apps.",
         ),
         _row(
             "GOTRUE_DISABLE_SIGNUP",
@@ -89,8 +90,8 @@ ACCOUNTS: Final[Mapping[str, tuple[Setting, ...]]] = {
             read.boolean,
             "false",
             "accounts.mailer_autoconfirm",
-            "Take e-mail addresses as confirmed. While off, sign-up by e-mail is refused, because "
-            "this version sends no mail.",
+            "Take e-mail addresses as confirmed. While off, sign-up by e-mail sends a "
+            "confirmation, for which there has to be `GOTRUE_SMTP_HOST`.",
         ),
         _row(
             "GOTRUE_MAILER_ALLOW_UNVERIFIED_EMAIL_SIGN_INS",
@@ -104,8 +105,8 @@ ACCOUNTS: Final[Mapping[str, tuple[Setting, ...]]] = {
             read.boolean,
             "false",
             "accounts.sms_autoconfirm",
-            "Take phone numbers as confirmed. While off, sign-up by phone is refused, because this "
-            "version sends no SMS.",
+            "Take phone numbers as confirmed. While off, sign-up by phone sends a code, for which "
+            "there has to be `GOTRUE_SMS_PROVIDER`.",
         ),
     ),
     "Passwords": (

@@ -12,16 +12,26 @@ _PROVIDERS: Final = (
     "|LINKEDIN_OIDC|NOTION|SLACK|SLACK_OIDC|SNAPCHAT|SPOTIFY|TWITCH|TWITTER|VERCEL_MARKETPLACE"
     "|WORKOS|X|ZOOM"
 )
-_NO_MAIL: Final = "this version sends no mail"
 _NO_SMS: Final = "this version sends no SMS"
 
 IDLE: Final[tuple[Idle, ...]] = (
-    Idle(r"URI_ALLOW_LIST", "only mails and redirects use it, and this version has none"),
-    Idle(r"SMTP_\w+", _NO_MAIL),
-    Idle(r"MAILER_\w+", _NO_MAIL),
-    Idle(r"RATE_LIMIT_EMAIL_SENT", _NO_MAIL),
-    Idle(r"SMS_\w+", _NO_SMS),
-    Idle(r"RATE_LIMIT_SMS_SENT", _NO_SMS),
+    Idle(r"SMTP_LOGGING_ENABLED", "what is sent is counted, not logged"),
+    Idle(
+        r"MAILER_(SUBJECTS|TEMPLATES|NOTIFICATIONS)_\w+",
+        "this version sends no notifications of changes",
+    ),
+    Idle(
+        r"MAILER_(EMAIL_)?BACKGROUND_SENDING\w*|MAILER_EMAIL_BACKGROUND_SENDING",
+        "mails that could tell who has an account always leave after the answer",
+    ),
+    Idle(
+        r"MAILER_(EMAIL_VALIDATION|EXTENDED_VALIDATION|TEMPLATE_\w+|ALLOWED|BLOCKED)\w*",
+        "this version checks the form of addresses only",
+    ),
+    Idle(
+        r"SMS_(TWILIO_VERIFY|MESSAGEBIRD|TEXTLOCAL|VONAGE)_\w+",
+        "the only SMS provider is twilio, or what speaks its API",
+    ),
     Idle(
         r"RATE_LIMIT_(SSO|WEB3|OAUTH_DYNAMIC_CLIENT_REGISTER)",
         "this version has no such endpoint",
@@ -29,7 +39,7 @@ IDLE: Final[tuple[Idle, ...]] = (
     Idle(rf"EXTERNAL_({_PROVIDERS})_\w+", "this version has no external providers"),
     Idle(
         r"EXTERNAL_(WEB3_\w+|IOS_BUNDLE_ID|REDIRECT_URL|ALLOWED_ID_TOKEN_ISSUERS"
-        r"|FLOW_STATE_EXPIRY_DURATION|SKIP_NONCE_CHECK)",
+        r"|SKIP_NONCE_CHECK)",
         "this version has no external providers",
     ),
     Idle(r"CUSTOM_OAUTH_\w+", "this version has no external providers"),

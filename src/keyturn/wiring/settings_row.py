@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from keyturn.wiring import settings_messages_parse as parse
 from keyturn.wiring import settings_parse as read
 
 
@@ -70,6 +71,15 @@ _KINDS: Final[Mapping[Callable[[str], object], str]] = {
     read.pool_size: "number",
     read.bcrypt_cost: "4–20",
     read.token_version: "0, 1 or 2",
+    parse.send_limit: "number, or number/duration",
+    parse.code_length: "6–10",
+    parse.code_life: "seconds",
+    parse.sms_code_life: "seconds",
+    parse.flow_life: "duration",
+    parse.pause: "duration",
+    parse.test_codes: "comma list of number:code",
+    parse.moment: "RFC 3339 time",
+    parse.mail_headers: "JSON object",
 }
 
 

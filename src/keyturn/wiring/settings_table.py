@@ -13,6 +13,7 @@ from keyturn.wiring.settings_accounts import ACCOUNTS
 from keyturn.wiring.settings_factors import FACTORS
 from keyturn.wiring.settings_guards import GUARDS
 from keyturn.wiring.settings_hooks import HOOKS
+from keyturn.wiring.settings_messages import MESSAGES
 from keyturn.wiring.settings_operation import OPERATION
 from keyturn.wiring.settings_process import PROCESS
 from keyturn.wiring.settings_row import Setting
@@ -23,6 +24,7 @@ SECTIONS: Final[Mapping[str, tuple[Setting, ...]]] = {
     **FACTORS,
     **HOOKS,
     **GUARDS,
+    **MESSAGES,
     **OPERATION,
 }
 TABLE: Final[tuple[Setting, ...]] = tuple(row for rows in SECTIONS.values() for row in rows)

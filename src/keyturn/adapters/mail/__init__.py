@@ -1,0 +1,1 @@
+"""Mail: templates, and the way to the next mail server."""

@@ -1,0 +1,1 @@
+select * from keyturn.create_pending($1, $2, $3, $4, $5)

@@ -1,0 +1,1 @@
+select keyturn.message_failed($1, $2, $3)

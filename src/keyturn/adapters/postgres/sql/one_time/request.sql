@@ -1,0 +1,1 @@
+select * from keyturn.request_token($1, $2, $3, $4, $5)

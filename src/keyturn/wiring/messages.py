@@ -1,0 +1,96 @@
+"""Builds what sends mail and SMS, as far as the settings name somebody to hand them to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from urllib.parse import urlsplit
+
+from keyturn.accounts.message_settings import KINDS
+from keyturn.adapters.background import Background
+from keyturn.adapters.http_client import StandardHttpClient
+from keyturn.adapters.postgres.one_time_store import PostgresOneTimeStore
+from keyturn.adapters.postgres.pool import Pool
+from keyturn.adapters.sms_twilio import TwilioAccount, TwilioSms
+from keyturn.authserver.reporting import Log, defect
+from keyturn.errors import KeyturnError
+from keyturn.flows.ports.messages import Mailer, Messages, SmsSender
+from keyturn.wiring.settings import BadSettings, Settings
+
+_FETCH_SECONDS = 5.0
+
+
+def open_messages(settings: Settings, pool: Pool, log: Log) -> tuple[Messages, Background]:
+    """Return what the flows send with, and the background work to settle before the end.
+
+    Raises ``BadSettings`` when an SMS provider is named without its credentials.
+    """
+    background = Background(_telling(log))
+    messages = Messages(
+        settings=settings.messages,
+        store=PostgresOneTimeStore(pool),
+        later=background,
+        external_url=settings.server.external_url,
+        mailer=_mailer(settings, log),
+        sms=_sms(settings),
+    )
+    return messages, background
+
+
+def _telling(log: Log) -> Callable[[BaseException], None]:
+    def failed(error: BaseException) -> None:
+        cause = error.__cause__
+        facts: Mapping[str, object] = defect(error)
+        if isinstance(error, KeyturnError):
+            known = cause if isinstance(cause, KeyturnError) else error
+            facts = {"why": known.message, "hint": known.hint}
+        log.event("error", "a message was not sent", facts)
+
+    return failed
+
+
+def _mailer(settings: Settings, log: Log) -> Mailer | None:
+    delivery = settings.delivery
+    if not delivery.smtp_host:
+        return None
+    # Imported here: a server without mail starts without it.
+    from keyturn.adapters.mail.smtp import SmtpMailer, SmtpServer
+    from keyturn.adapters.mail.sources import TemplateSources
+
+    host = urlsplit(settings.server.external_url).hostname or "localhost"
+    server = SmtpServer(
+        host=delivery.smtp_host,
+        port=delivery.smtp_port,
+        sender=delivery.smtp_sender or f"noreply@{host}",
+        sender_name=delivery.smtp_sender_name,
+        user=delivery.smtp_user,
+        password=delivery.smtp_password,
+        headers=delivery.smtp_headers,
+    )
+
+    def warn(message: str, facts: Mapping[str, object]) -> None:
+        log.event("warning", message, facts)
+
+    places = {kind: getattr(settings.messages, f"template_{kind}") for kind in KINDS}
+    http = StandardHttpClient(timeout=_FETCH_SECONDS)
+    sources = TemplateSources(places, settings.accounts.site_url, http, warn)
+    return SmtpMailer(server, sources)
+
+
+def _sms(settings: Settings) -> SmsSender | None:
+    delivery = settings.delivery
+    if not delivery.sms_provider:
+        return None
+    token = delivery.twilio_token
+    if not (delivery.twilio_account and token is not None and delivery.twilio_sender):
+        raise BadSettings(
+            "GOTRUE_SMS_PROVIDER=twilio takes GOTRUE_SMS_TWILIO_ACCOUNT_SID, "
+            "GOTRUE_SMS_TWILIO_AUTH_TOKEN and GOTRUE_SMS_TWILIO_MESSAGE_SERVICE_SID."
+        )
+    account = TwilioAccount(
+        account_sid=delivery.twilio_account,
+        auth_token=token,
+        sender=delivery.twilio_sender,
+        content_sid=delivery.twilio_content,
+        url=delivery.twilio_url,
+    )
+    return TwilioSms(account, StandardHttpClient(timeout=_FETCH_SECONDS))
