@@ -42,6 +42,10 @@ from keyturn.profiles.request import CredentialKind
 
 BEFORE: Final = "before"
 _ALG: Final = "ES256"
+_URL_KEY_FIRST: Final = (
+    "Storage has no key of its own for signed URLs, so they would end in phase 3: run `keyturn "
+    "migrate DIR --phase 1` first."
+)
 _LOOK_SECONDS: Final = 15.0
 """Everybody acts each second for so long, after each change and before the first."""
 _REST_SECONDS: Final = 180.0
@@ -147,6 +151,8 @@ class Rehearsal:
         return None if found is None else int(found)
 
     def _planned(self, wish: Wish) -> Proposal:
+        if wish.phase == 1 and read_keys(self.stage.inventory()).in_use is not None:
+            self._note((_URL_KEY_FIRST,))
         try:
             return plan_migration(self._deployment(), wish, self._evidence())
         except StillUsed as used:
