@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any, Protocol
 
 from tests.support.factors import Person, a_person, aal_of, refused
+from tests.support.messages import open_post
 from tests.support.plane import BROWSER, OPEN, HasDatabase, TestPlane, open_plane
 
 from keyturn.accounts.hooks import FunctionHook, HookSettings
@@ -161,3 +162,24 @@ async def test_what_cannot_be_sent(database: HasSuperuser) -> None:
     assert await refused(challenged(person, made.id)) == off
     assert await refused(verified(person, made.id, made.id, "123456")) == off
     assert await plane.pool.fetchval("select count(*) from auth.mfa_challenges") == 0
+
+
+async def test_without_a_hook_the_provider_sends(database: HasDatabase) -> None:
+    mfa = replace(PHONES, phone_template="{{ .Code }} or {{.Code}}")
+    post = await open_post(database, replace(OPEN, mfa=mfa))
+    person = await a_person(post.plane)
+    made = await enrolled(person)
+    challenge = await challenged(person, made.id, "whatsapp")
+    ((phone, text, channel),) = post.outbox.texts
+    code = text[:6]
+    assert (phone, text, channel) == ("15550100", f"{code} or {code}", "whatsapp")
+    post.outbox.broken = True
+    post.plane.clock.forward(minutes=2)
+    assert await refused(challenged(person, made.id)) == (
+        422,
+        "sms_send_failed",
+        "Error sending message: the provider is away",
+    )
+    # What was not sent leaves nothing behind, and the first code is still good.
+    assert await post.plane.pool.fetchval("select count(*) from auth.mfa_challenges") == 1
+    assert aal_of(await verified(person, made.id, challenge, code)) == "aal2"

@@ -160,7 +160,7 @@ FACTOR_ROWS: Final[tuple[Line, ...]] = (
         "phone_no_sms",
         422,
         "sms_send_failed",
-        "Nothing sends text messages to second factors here: set GOTRUE_HOOK_SEND_SMS_URI",
+        "Nothing sends text messages here: set GOTRUE_SMS_PROVIDER or GOTRUE_HOOK_SEND_SMS_URI",
     ),
     ("phone_code_wrong", 422, "mfa_verification_failed", "Invalid MFA Phone code entered"),
     ("webauthn_required", 400, "validation_failed", "WebAuthn config required"),

@@ -28,6 +28,7 @@ class MfaSettings:
     webauthn_enroll: bool = False  # MFA_WEB_AUTHN_ENROLL_ENABLED
     webauthn_verify: bool = False  # MFA_WEB_AUTHN_VERIFY_ENABLED
     phone_code_length: int = 6  # MFA_PHONE_OTP_LENGTH
+    phone_template: str = "Your code is {{ .Code }}"  # MFA_PHONE_TEMPLATE
     phone_pause: timedelta = timedelta(minutes=1)  # MFA_PHONE_MAX_FREQUENCY
     most_enrolled: int = 10  # MFA_MAX_ENROLLED_FACTORS
     most_verified: int = 10  # MFA_MAX_VERIFIED_FACTORS

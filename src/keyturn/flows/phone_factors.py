@@ -24,6 +24,7 @@ from keyturn.flows.factors import (
 from keyturn.flows.plane import AuthPlane, Caller, Granted
 from keyturn.flows.ports.accounts import ClientInfo
 from keyturn.flows.ports.factors import NewChallenge, Proof
+from keyturn.flows.ports.messages import MessageNotSent
 
 _KIND = "phone"
 _CHANNELS = frozenset({"", "sms", "whatsapp"})
@@ -36,7 +37,7 @@ async def challenge(
     """Send a code to the factor's number and record the challenge.
 
     Raises ``factor_not_found``, ``phone_verify_off``, ``phone_channel``, ``phone_too_soon``
-    (429) and ``phone_no_sms`` (422) when nothing can send it.
+    (429), ``phone_no_sms`` (422) when nothing can send it, and ``sms_not_sent`` (422).
     """
     factor = owned(caller.user, factor_id)
     require_verifiable(plane, factor)
@@ -46,14 +47,35 @@ async def challenge(
     _require_pause(plane, factor, now)
     code = _new_code(plane)
     challenge_id = uuid4_from(plane.entropy(16))
-    about = {"otp": code, "sms_type": "mfa", "phone": factor.phone or ""}
-    if not await hooks.send_sms(plane, caller.user, about, client):
-        raise refuse("phone_no_sms")
+    await _send(plane, caller, factor, code, channel, client)
     made = NewChallenge(challenge_id, factor.id, otp_code=plane.columns.seal(challenge_id, code))
     audit = plane.settings.audit_log_postgres
     if not await plane.factors.challenge(caller.user.id, made, client, now, audit=audit):
         raise refuse("factor_not_found")
     return Challenged(challenge_id, _KIND, expiry(plane, now))
+
+
+async def _send(
+    plane: AuthPlane,
+    caller: Caller,
+    factor: Factor,
+    code: str,
+    channel: str,
+    client: ClientInfo,
+) -> None:
+    """Hand the code to the hook, else to the provider."""
+    phone = factor.phone or ""
+    about = {"otp": code, "sms_type": "mfa", "phone": phone}
+    if await hooks.send_sms(plane, caller.user, about, client):
+        return
+    if plane.messages is None or plane.messages.sms is None:
+        raise refuse("phone_no_sms")
+    template = plane.settings.mfa.phone_template
+    text = template.replace("{{ .Code }}", code).replace("{{.Code}}", code)
+    try:
+        await plane.messages.sms.send(phone, text, channel or "sms")
+    except MessageNotSent as problem:
+        raise refuse("sms_not_sent", f"Error sending message: {problem.message}") from problem
 
 
 def _require_pause(plane: AuthPlane, factor: Factor, now: datetime) -> None:

@@ -30,7 +30,7 @@ FACTORS: Final[Mapping[str, tuple[Setting, ...]]] = {
             read.boolean,
             "false",
             "mfa.phone_enroll",
-            "Users may add phone numbers; the hook `GOTRUE_HOOK_SEND_SMS_*` sends their codes.",
+            "Users may add phone numbers. Codes go through the SMS provider or its hook.",
         ),
         _row(
             "GOTRUE_MFA_PHONE_VERIFY_ENABLED",
@@ -45,6 +45,13 @@ FACTORS: Final[Mapping[str, tuple[Setting, ...]]] = {
             "6",
             "mfa.phone_code_length",
             "Digits of a code.",
+        ),
+        _row(
+            "GOTRUE_MFA_PHONE_TEMPLATE",
+            read.text,
+            "Your code is {{ .Code }}",
+            "mfa.phone_template",
+            "What the message says.",
         ),
         _row(
             "GOTRUE_MFA_PHONE_MAX_FREQUENCY",

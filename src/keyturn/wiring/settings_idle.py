@@ -43,7 +43,6 @@ IDLE: Final[tuple[Idle, ...]] = (
         "this version has no external providers",
     ),
     Idle(r"CUSTOM_OAUTH_\w+", "this version has no external providers"),
-    Idle(r"MFA_PHONE_TEMPLATE", "the hook that sends the message words it"),
     Idle(r"MFA_ENABLED", "GoTrue does not use it either; GOTRUE_MFA_TOTP_* decide"),
     Idle(r"SAML_\w+", "this version has no SAML"),
     Idle(r"OAUTH_SERVER_\w+", "this version is no OAuth server"),
