@@ -14,13 +14,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from tests.rehearse.stage import FEW, reasons, rehearsed
+from tests.rehearse.stage import reasons, rehearsed
 from tests.support.deployments import healthy
 
 from keyturn.clock import unix
 from keyturn.deploy.inventory import VERIFIERS, Kind
 from keyturn.flows.rehearse_caller import Good, Keys, rows_at_least, status_is
-from keyturn.flows.rehearse_crowd import Crowd, Living
+from keyturn.flows.rehearse_crowd import Crowd, Living, People
 from keyturn.flows.rehearse_ledger import Act, Intrusion
 from keyturn.flows.rehearse_users import TABLE
 from keyturn.flows.rehearse_wallet import with_keys
@@ -91,7 +91,7 @@ async def test_nobody_is_refused_and_nothing_forged_passes_under_load(tmp_path: 
         loads.append(Load(crowd))
         yield loads[-1]
 
-    report = await rehearsed(tmp_path, FEW, others)
+    report = await rehearsed(tmp_path, People(1, 1, 1, 1), others)
 
     assert report.ok, reasons(report)
     assert report.complete, reasons(report)
