@@ -15,7 +15,7 @@ from keyturn.console.api.document import PATH, document
 from keyturn.console.api.operations import OPERATIONS, PREFIX
 from keyturn.console.errors import BadRequest, NotFound, NotSignedIn
 from keyturn.console.guard import App, guarded
-from keyturn.console.pages import api_keys, audit_log, jwks, overview, sign_in, signing_keys
+from keyturn.console.pages import api_keys, audit_log, inbox, jwks, overview, sign_in, signing_keys
 from keyturn.console.problems import as_json, extra_headers, status_of
 from keyturn.console.services import Services
 from keyturn.console.view import render, stylesheet
@@ -38,6 +38,7 @@ PAGES: Final[tuple[tuple[str, Handler], ...]] = (
     ("/api-keys/legacy/off", api_keys.ask_end_legacy),
     ("/api-keys/{id}/revoke", api_keys.ask_revoke),
     ("/jwks", jwks.show),
+    ("/inbox", inbox.show),
     ("/audit-log", audit_log.show),
     ("/audit-log.csv", audit_log.export_csv),
     ("/audit-log.json", audit_log.export_json),
@@ -72,6 +73,7 @@ def console_app(services: Services, host: str = "127.0.0.1") -> App:
             for row in OPERATIONS
         ),
         Route(PATH, _document, methods=["GET"]),
+        Route("/inbox.json", inbox.listing(services), methods=["GET"]),
     ]
     handlers: dict[Any, Any] = {KeyturnError: _on_problem, HTTPException: _on_http}
     app = Starlette(routes=routes, exception_handlers=handlers)

@@ -13,6 +13,7 @@ from keyturn.flows.keys import Bench
 from keyturn.flows.ports.apikeys import ApiKeyStore
 from keyturn.flows.ports.audit import AuditLog
 from keyturn.flows.ports.http import HttpAnswer
+from keyturn.flows.ports.inbox import CaughtMail
 from keyturn.secret import Secret
 
 
@@ -33,6 +34,8 @@ class Services:
     """Asks for the public JWKS as any client would; raises ``Unreachable``."""
     show_once: Callable[[Secret], str]
     """Opens the text of an API key that was just made, for the one answer that shows it."""
+    inbox: Callable[[], Sequence[CaughtMail]] = tuple
+    """The mails that were caught, the newest first."""
 
     @property
     def rehearsing(self) -> Bench:

@@ -21,6 +21,7 @@ from keyturn.console.sessions import Sessions
 from keyturn.errors import KeyturnError
 from keyturn.flows.keys import Bench
 from keyturn.flows.ports.apikeys import ApiKeyStore
+from keyturn.flows.ports.inbox import CaughtMail
 from keyturn.flows.ports.ring import RingStore
 from keyturn.jose.keys import SigningKey
 from keyturn.secret_access import reveal
@@ -44,7 +45,10 @@ class Opened:
 
 
 def console_services(
-    plan: Plan, opened: Opened, statuses: Callable[[], Sequence[PartStatus]]
+    plan: Plan,
+    opened: Opened,
+    statuses: Callable[[], Sequence[PartStatus]],
+    inbox: Callable[[], Sequence[CaughtMail]],
 ) -> Services:
     """Return what pages and API work with."""
     http = LoopbackHttpClient(timeout=_FETCH_SECONDS)
@@ -61,6 +65,7 @@ def console_services(
         parts=lambda: [part_line(status) for status in statuses()],
         fetch_jwks=lambda: http.send("GET", plan.jwks_url),
         show_once=lambda secret: reveal(secret).decode(),
+        inbox=inbox,
     )
 
 

@@ -8,6 +8,7 @@ from typing import Final, TypeVar
 
 from keyturn.adapters import system
 from keyturn.adapters.http_probe import free_ports
+from keyturn.adapters.mail.inbox import Inbox
 from keyturn.adapters.postgres.apikey_store import PostgresApiKeyStore
 from keyturn.adapters.postgres.cluster import EmbeddedPostgres
 from keyturn.adapters.postgres.migrations import migrate
@@ -30,6 +31,7 @@ from keyturn.wiring.stack_parts import (
     CONSOLE_STEP,
     DATABASE_STEP,
     GATEWAY_STEP,
+    INBOX_STEP,
     RING_STEP,
     auth_part,
     envoy_part,
@@ -66,6 +68,7 @@ class LocalStack:
         self._gateway_stop = asyncio.Event()
         self._gateway_task: asyncio.Task[None] | None = None
         self._ring_store: PostgresRingStore | None = None
+        self._inbox = Inbox(plan.mail_port, system.now)
         self._console = ConsoleServer(plan.console_port, self._services, api_url=plan.api_url)
 
     @property
@@ -109,7 +112,7 @@ class LocalStack:
             _there(self._pool),
             signing_key(self.plan.where),
         )
-        return console_services(self.plan, opened, self.supervisor.statuses)
+        return console_services(self.plan, opened, self.supervisor.statuses, self._inbox.mails)
 
     def _parts(self) -> list[Part]:
         def auth_dsn() -> Secret:
@@ -132,6 +135,7 @@ class LocalStack:
             Step(DATABASE_STEP, self._open_database, database, self._close_database),
             Step(RING_STEP, self._open_ring, (DATABASE_STEP,), self._close_ring),
             Step(GATEWAY_STEP, self._open_gateway, (RING_STEP,), self._close_gateway),
+            Step(INBOX_STEP, self._inbox.start, (), self._inbox.stop),
             Step(CONSOLE_STEP, self._console.start, (RING_STEP,), self._console.stop),
         ]
 

@@ -19,6 +19,7 @@ DATABASE_STEP: Final = "database"
 RING_STEP: Final = "key ring"
 GATEWAY_STEP: Final = "gateway files"
 CONSOLE_STEP: Final = "console"
+INBOX_STEP: Final = "inbox"
 # Longer than the servers' own patience with requests in flight.
 _SERVER_GRACE: Final = 15.0
 _KEYTURN: Final = (sys.executable, "-m", "keyturn")

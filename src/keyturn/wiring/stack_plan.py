@@ -24,6 +24,10 @@ from keyturn.wiring.stack_options import UpOptions
 
 _EVERY_ADDRESS: Final = frozenset({".".join("0000"), "::"})
 _PORT_SECONDS: Final = 2.0
+# Without a host they would be about the inbox, which wants no password.
+_OF_MAIL_SERVER: Final = frozenset(
+    f"GOTRUE_SMTP_{name}" for name in ("HOST", "PORT", "USER", "PASS", "PASS_FILE")
+)
 _PASSING: Final = frozenset({os.strerror(errno.EADDRINUSE)})
 # The supervisor imports these keys once; its children have no use for them.
 _NOT_FOR_CHILDREN: Final = (
@@ -57,6 +61,8 @@ class Plan:
     auth_port: int
     rest_port: int
     console_port: int
+    mail_port: int
+    """Where the inbox takes mail."""
 
     @property
     def auth_url(self) -> str:
@@ -97,8 +103,8 @@ def make_plan(options: UpOptions, environment: Mapping[str, str] | None = None) 
     _check_port(options)
     where = locations(options.data_dir)
     api_url = _api_url(options.host, options.port)
-    full = _environment(options, api_url, variables)
-    auth_port, rest_port, console_port = free_ports(3)
+    auth_port, rest_port, console_port, mail_port = free_ports(4)
+    full = _environment(options, api_url, variables, mail_port)
     return Plan(
         where=where,
         options=options,
@@ -109,6 +115,7 @@ def make_plan(options: UpOptions, environment: Mapping[str, str] | None = None) 
         auth_port=auth_port,
         rest_port=rest_port,
         console_port=console_port,
+        mail_port=mail_port,
     )
 
 
@@ -132,15 +139,23 @@ def _api_url(host: str, port: int) -> str:
     return f"http://[{shown}]:{port}" if ":" in shown else f"http://{shown}:{port}"
 
 
-def _environment(options: UpOptions, api_url: str, variables: dict[str, str]) -> dict[str, str]:
+def _environment(
+    options: UpOptions, api_url: str, variables: dict[str, str], mail_port: int
+) -> dict[str, str]:
     """Return the environment with the stack's own defaults below what the user says."""
     defaults = {
         "API_EXTERNAL_URL": f"{api_url}/auth/v1",
         "GOTRUE_JWT_ISSUER": f"{api_url}/auth/v1",
         "GOTRUE_MAILER_AUTOCONFIRM": "true",
+        # Links end where something answers, and may lead to an application under development.
+        "GOTRUE_SITE_URL": api_url,
+        "GOTRUE_URI_ALLOW_LIST": "http://localhost:*/**,http://localhost:*",
         # For people; `keyturn serve` alone writes JSON.
         "KEYTURN_LOG_FORMAT": "text",
     }
+    if not variables.get("GOTRUE_SMTP_HOST"):
+        defaults |= {"GOTRUE_SMTP_HOST": "127.0.0.1", "GOTRUE_SMTP_PORT": str(mail_port)}
+        variables = {name: v for name, v in variables.items() if name not in _OF_MAIL_SERVER}
     full = {**defaults, **variables}
     if options.jwt_secret_file is not None:
         full["GOTRUE_JWT_SECRET_FILE"] = options.jwt_secret_file
