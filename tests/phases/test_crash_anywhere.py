@@ -132,6 +132,7 @@ PLANS: dict[str, tuple[int, Make]] = {
 }
 
 
+@pytest.mark.timeout(900)  # every write is synced; a busy disk takes its time
 @pytest.mark.parametrize("name", PLANS)
 def test_killed_at_every_call(tmp_path: Path, name: str) -> None:
     phases_before, make = PLANS[name]
