@@ -8,6 +8,7 @@ from typing import Final
 from keyturn.apikeys.errors import UnknownApiKey
 from keyturn.console.errors import (
     BadLink,
+    BadRequest,
     ForgedRequest,
     NotFound,
     NotSignedIn,
@@ -20,9 +21,11 @@ from keyturn.errors import (
     KeyturnError,
     RefusedUnsafe,
     Unreachable,
+    UsageError,
     WaitNotOver,
 )
-from keyturn.keyring.errors import BrokenRing, UnknownKey
+from keyturn.jose.errors import JoseError
+from keyturn.keyring.errors import UnknownKey
 
 # The first class that fits decides, so a subclass stands before its parent.
 _STATUSES: Final[Sequence[tuple[type[KeyturnError], int]]] = (
@@ -38,13 +41,15 @@ _STATUSES: Final[Sequence[tuple[type[KeyturnError], int]]] = (
     (Conflict, 409),
     (RefusedUnsafe, 409),
     (Unreachable, 503),
-    (BrokenRing, 500),
+    (BadRequest, 400),
+    (UsageError, 400),
+    (JoseError, 400),
 )
 
 
 def status_of(error: KeyturnError) -> int:
-    """Return the HTTP status of ``error``; what is in no row was the request's fault."""
-    return next((status for kind, status in _STATUSES if isinstance(error, kind)), 400)
+    """Return the HTTP status of ``error``; what is in no row is a fault on this side."""
+    return next((status for kind, status in _STATUSES if isinstance(error, kind)), 500)
 
 
 def as_json(error: KeyturnError) -> dict[str, object]:
