@@ -7,6 +7,7 @@ or exit codes; nothing below them knows about either.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import ClassVar
 
 
@@ -47,10 +48,26 @@ class Unreachable(KeyturnError):
     code = "unreachable"
 
 
+@dataclass(frozen=True, slots=True)
+class Detail:
+    """One of several reasons, each with where it stands and what to do about it."""
+
+    problem: str
+    place: str | None = None
+    """``docker-compose.yml:23``, or a step."""
+    remedy: str | None = None
+
+    def as_dict(self) -> dict[str, str | None]:
+        """Return it for JSON."""
+        return {"problem": self.problem, "place": self.place, "remedy": self.remedy}
+
+
 class RefusedUnsafe(KeyturnError):
     """The step was refused because it is not safe."""
 
     code = "refused_unsafe"
+    details: tuple[Detail, ...] = ()
+    """Every reason, where there may be several; ``message`` then says them in one line."""
 
 
 class WaitNotOver(RefusedUnsafe):

@@ -58,6 +58,7 @@ def test_a_phase_is_carried_out_waits_and_is_taken_back(run: RunWith, legacy: De
     assert done.code == 0, done.err
     assert "done: Phase 1" in done.out
     assert "0 proofs held" in done.out, "nobody was asked, so nothing was proven"
+    assert "Users signed out: not proven; no running service was asked." in done.out
     waits = run("migrate", folder, *QUIET)
     assert waits.code == 75
     standing = run("migrate", "status", folder, "--json").json["change"]
@@ -159,6 +160,13 @@ def test_an_old_stack_is_refused_with_every_reason(run: RunWith, tmp_path: Path)
     assert refused.code == 5
     assert "auth is 2.40.1" in refused.err
     assert "realtime is" in refused.err
+    lines = refused.err.splitlines()
+    assert lines[0] == "error: 4 things stand in the way:"
+    assert [line.strip()[:5] for line in lines[1:]] == ["- doc", "fix: "] * 4
+    details = run("migrate", str(old.folder), "--dry-run", "--json").json["details"]
+    assert len(details) == 4
+    assert details[0]["place"] == "docker-compose.yml:23"
+    assert all(one["problem"] and one["remedy"] for one in details)
 
 
 def test_a_missing_gateway_address_is_asked_for(run: RunWith, legacy: Deployment) -> None:
@@ -176,3 +184,84 @@ def test_an_algorithm_that_supabase_does_not_sign_is_refused(
     refused = run("migrate", str(legacy.folder), "--alg", "HS256")
     assert refused.code == 2
     assert "ES256, RS256 or EdDSA" in refused.err
+
+
+def test_each_service_is_told_once_in_phase_one(run: RunWith, legacy: Deployment) -> None:
+    plan = run("migrate", str(legacy.folder), "--dry-run", "--json").json["plan"]
+    told = [one["service"] for one in plan["commands"] if one["kind"] == "recreate"]
+    assert sorted(told) == sorted(set(told))
+    assert told.index("auth") < told.index("api-gw") < told.index("functions")
+
+
+def test_nothing_begins_where_nobody_answers(run: RunWith, legacy: Deployment) -> None:
+    before = state(legacy.folder)
+    runner = ("--runner", "true {service}", "--yes", "--url", "http://127.0.0.1:9")
+    refused = run("migrate", str(legacy.folder), *runner)
+    assert refused.code == 4
+    assert "Nothing was begun" in refused.err
+    assert state(legacy.folder) == before
+    assert run("migrate", "status", str(legacy.folder), "--json").json["change"] is None
+    assert not list(legacy.folder.glob(".keyturn/**/*-write-*")), "no new key is left behind"
+
+
+def test_a_read_only_file_is_named_and_nothing_is_left_behind(
+    run: RunWith, legacy: Deployment
+) -> None:
+    (legacy.folder / ".env").chmod(0o400)
+    before = state(legacy.folder)
+    refused = run("migrate", str(legacy.folder), *QUIET)
+    assert refused.code == 5
+    assert ".env is read-only" in refused.err
+    assert state(legacy.folder) == before
+    assert not list(legacy.folder.glob(".keyturn/**/*-write-*"))
+
+
+def test_a_first_step_that_fails_leads_back_to_the_same_command(
+    run: RunWith, legacy: Deployment, tmp_path: Path
+) -> None:
+    broken = tmp_path / "broken"
+    broken.write_text(
+        f"#!/bin/sh\n[ -e {tmp_path}/once ] || {{ touch {tmp_path}/once; exit 1; }}\n"
+    )
+    broken.chmod(0o755)
+    before = state(legacy.folder)
+    failed = run(
+        "migrate", str(legacy.folder), "--yes", "--no-probe", "--runner", f"{broken} {{service}}"
+    )
+    assert failed.code == 1
+    assert "was taken back" in failed.err
+    assert state(legacy.folder) == before
+    assert run("migrate", str(legacy.folder), *QUIET).code == 0
+
+
+def test_a_rotation_does_not_go_on_with_a_migration(run: RunWith, legacy: Deployment) -> None:
+    folder = str(legacy.folder)
+    run("migrate", folder, *QUIET)
+    assert run("migrate", folder, *QUIET).code == 75
+    before = state(legacy.folder)
+    for words in (
+        ("rotate", folder),
+        ("rotate", folder, "--publish"),
+        ("migrate", folder, "--phase", "1"),
+    ):
+        refused = run(*words, *QUIET)
+        assert refused.code == 3, words
+        assert "under way: “Phase 2" in refused.err
+        assert f"keyturn migrate resume {folder}" in refused.err
+    assert state(legacy.folder) == before
+    assert run("migrate", folder, "--phase", "2", *QUIET).code == 75
+
+
+def test_a_file_with_other_keys_than_one_private_key_is_refused(
+    run: RunWith, legacy: Deployment, tmp_path: Path
+) -> None:
+    key = generate("RS256", kid=None)
+    public, private = tmp_path / "public.jwk", tmp_path / "private.pem"
+    public.write_text(json.dumps(key.verifying_key().public_jwk()))
+    private.write_bytes(reveal(private_pem(key)))
+    refused = run("migrate", str(legacy.folder), "--key-file", str(public))
+    assert refused.code == 2
+    assert "a public key only" in refused.err
+    refused = run("migrate", str(legacy.folder), "--key-file", str(private), "--alg", "ES256")
+    assert refused.code == 2
+    assert "for RS256, not for ES256" in refused.err

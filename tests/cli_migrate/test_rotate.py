@@ -24,7 +24,7 @@ def test_an_emergency_wants_the_name_typed_and_says_what_it_breaks(
     assert refused.code == 2
     assert f"--confirm {kid}" in refused.err
     shown = run("rotate", folder, "--revoke", kid, "--dry-run")
-    assert "refused at once" in shown.out
+    assert "refused at once" in " ".join(shown.out.split())
     done = run("rotate", folder, "--revoke", kid, "--confirm", kid, *QUIET)
     assert done.code == 0, done.err
     assert kid not in (asymmetric.get("JWT_JWKS") or "")
@@ -54,3 +54,24 @@ def test_deliver_says_the_way_of_each_service_and_why(run: RunWith, asymmetric: 
 
 def test_confirm_belongs_to_revoke(run: RunWith, asymmetric: Deployment) -> None:
     assert run("rotate", str(asymmetric.folder), "--confirm", "x").code == 2
+
+
+def test_an_emergency_is_not_taken_for_the_rotation_under_way(
+    run: RunWith, asymmetric: Deployment
+) -> None:
+    folder, kid = str(asymmetric.folder), asymmetric.keys.ec.kid
+    assert run("rotate", folder, *QUIET).code == 75
+    refused = run("rotate", folder, "--revoke", kid, "--confirm", kid, *QUIET)
+    assert refused.code == 3
+    assert "under way: “Turn the key" in refused.err
+    assert f"keyturn rotate rollback {folder}" in refused.err
+    migrating = run("migrate", folder, *QUIET)
+    assert migrating.code == 3
+    assert run("rotate", "rollback", folder, *QUIET).code == 0
+    assert run("rotate", folder, "--revoke", kid, "--confirm", kid, *QUIET).code == 0
+
+
+def test_a_rotation_every_so_often_is_a_schedule(run: RunWith, asymmetric: Deployment) -> None:
+    refused = run("rotate", str(asymmetric.folder), "--every", "90d")
+    assert refused.code == 2
+    assert f"keyturn schedule {asymmetric.folder} --every 90d" in refused.err

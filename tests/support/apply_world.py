@@ -131,7 +131,8 @@ class _Journal:
     def staged(self, plan: str, command: str, sha256: str) -> Secret | None:
         return _checked(self.world.staged.get((plan, command)), sha256)
 
-    def discard_staged(self) -> None:
+    def discard_staged(self, plan: str | None = None) -> None:
+        assert plan is None
         self.world.acts(self.world.staged.clear)
 
     def back_up(self, run: str, command: str, content: Secret) -> None:
@@ -165,6 +166,9 @@ class _Services:
 class _Prober:
     def __init__(self, world: World) -> None:
         self.world = world
+
+    async def check(self) -> None:
+        """Somebody always answers."""
 
     async def probe(self, probe: Probe) -> None:
         self.world.acts()

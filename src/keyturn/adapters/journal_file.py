@@ -91,9 +91,10 @@ class JournalFile:
         """Return a new content, None unless it is there and has this checksum."""
         return self._kept("plans", plan, command, sha256)
 
-    def discard_staged(self) -> None:
-        """Delete all new contents."""
-        shutil.rmtree(self._folder / "plans", ignore_errors=True)
+    def discard_staged(self, plan: str | None = None) -> None:
+        """Delete the new contents of one plan, or of all."""
+        folder = self._folder / "plans"
+        shutil.rmtree(folder / plan if plan is not None else folder, ignore_errors=True)
 
     def back_up(self, run: str, command: str, content: Secret) -> None:
         """Keep an old content."""

@@ -79,7 +79,7 @@ class TemplateRunner:
             raise UsageError(
                 "The runner's command must name {service}, and besides it only {action} and"
                 " {argument}.",
-                hint="For example: --runner-command 'ssh host deploy {action} {service}'",
+                hint="For example: --runner 'ssh host deploy {action} {service}'",
             )
         self._shell = shell
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
+import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
@@ -95,11 +96,10 @@ def change_options(folder: str, given: dict[str, Any]) -> ChangeOptions:
 
 def talk(*, as_json: bool, interactive: bool = True) -> Talk:
     """Return how a run speaks here."""
-    from keyturn.cli.change_view import ndjson, progress_line
+    from keyturn.cli.change_view import Teller, ndjson
     from keyturn.wiring.change import Talk
 
-    def show(progress: Progress) -> None:
-        (ndjson if as_json else progress_line)(progress)
+    show: Callable[[Progress], None] = ndjson if as_json else Teller(time.monotonic)
 
     async def confirm(question: str) -> bool:
         if not interactive or not sys.stdin.isatty():
@@ -169,18 +169,13 @@ def _write_plan(workshop: Workshop, proposal: Proposal, file: str, *, as_json: b
 
 
 def _apply(workshop: Workshop, proposal: Proposal, given: dict[str, Any], *, as_json: bool) -> None:
-    from keyturn.flows.apply_plan import apply_plan, stage
-
-    plan = proposal.prepared.plan
+    from keyturn.flows.apply_plan import begin
 
     async def go() -> Any:
         ports = await workshop.ports(talk(as_json=as_json))
-        await ports.services.check()
-        with workshop.journal.lock():
-            stage(ports, proposal.prepared)
-        return await apply_plan(ports, plan, wait=given["wait"])
+        return await begin(ports, proposal.prepared, wait=given["wait"])
 
-    show_applied(plan, asyncio.run(go()), as_json)
+    show_applied(proposal.prepared.plan, asyncio.run(go()), as_json)
 
 
 folder_argument = click.argument("folder", default=".", metavar="[DIR]")
@@ -215,15 +210,21 @@ def resume(folder: str, as_json: bool, **given: Any) -> None:
     go_on(Workshop(change_options(folder, given)), given, as_json=as_json)
 
 
-def unfinished(workshop: Workshop, given: dict[str, Any], *, as_json: bool) -> bool:
-    """Go on with a change that is under way, if there is one and nothing else is asked for."""
+def unfinished(workshop: Workshop, given: dict[str, Any], asked: str, *, as_json: bool) -> bool:
+    """Go on with the change that is under way, if it is the one ``asked`` for (a plan's verb).
+
+    Raises ``RunUnderWay`` when it is another one: who asks for a rotation, or for an emergency,
+    must not be given the rest of a migration.
+    """
+    from keyturn.migrate.run import check_same
+
     found = workshop.runs
     if not found or found[-1].settled:
         return False
     if given["dry_run"] or given["elsewhere"] or given["plan_file"]:
         say(f"note: “{found[-1].plan.title}” is under way; this plan comes after it")
         return False
-    say(f"going on with: {found[-1].plan.title}")
+    check_same(found[-1], asked, workshop.options.folder)
     go_on(workshop, given, as_json=as_json)
     return True
 
@@ -231,6 +232,12 @@ def unfinished(workshop: Workshop, given: dict[str, Any], *, as_json: bool) -> b
 def go_on(workshop: Workshop, given: dict[str, Any], *, as_json: bool) -> None:
     """Resume the newest change."""
     from keyturn.flows.apply_plan import resume as carry_on
+    from keyturn.migrate.run import Status
+
+    newest = workshop.runs[-1] if workshop.runs else None
+    if newest is not None and newest.status in (Status.RUNNING, Status.STOPPED, Status.UNDOING):
+        way = "taking back" if newest.status is Status.UNDOING else "going on with"
+        say(f"{way}: {newest.plan.title}")
 
     async def go() -> Any:
         return await carry_on(await workshop.ports(talk(as_json=as_json)), wait=given["wait"])
@@ -241,8 +248,14 @@ def go_on(workshop: Workshop, given: dict[str, Any], *, as_json: bool) -> None:
 def show_applied(plan: Any, applied: Any, as_json: bool) -> None:
     """Print what was done."""
     from keyturn.cli.change_view import applied_text
+    from keyturn.migrate.proven import proven
 
-    payload = {"run": applied.run, "status": applied.status.value, "done": list(applied.done)}
+    payload = {
+        "run": applied.run,
+        "status": applied.status.value,
+        "done": list(applied.done),
+        "proven": proven(plan, applied.done).as_dict(),
+    }
     emit(payload, as_json, lambda: applied_text(plan, applied))
 
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Final
 
+from keyturn.cli.doctor_layout import paragraph
 from keyturn.cli.output import paint, say
 from keyturn.clock import from_unix
 from keyturn.migrate.commands import (
@@ -19,6 +20,7 @@ from keyturn.migrate.commands import (
     WriteFile,
     describe,
 )
+from keyturn.migrate.proven import proven
 
 if TYPE_CHECKING:
     from keyturn.flows.apply_plan import Applied
@@ -45,7 +47,7 @@ def proposal_text(proposal: Proposal) -> str:
         lines.append(f"{number + 1}. {title}")
         lines += _step_lines(plan, number)
         lines.append("")
-    lines += [f"note: {note}" for note in (*plan.notes, *proposal.warnings)]
+    lines += [paragraph(f"note: {note}", hang=6) for note in (*plan.notes, *proposal.warnings)]
     if plan.notes or proposal.warnings:
         lines.append("")
     return "\n".join([*lines, *_diff_lines(proposal.prepared.diff)])
@@ -55,14 +57,14 @@ def _step_lines(plan: Plan, number: int) -> Iterator[str]:
     for command in plan.commands:
         if command.step != number:
             continue
-        yield f"   {_in_words(command)}"
+        yield paragraph(_in_words(command), 3, hang=3)
         notice = getattr(command, "notice", "")
         if notice:
-            yield paint(f"      users notice: {notice}", "dim")
+            yield paint(paragraph(f"users notice: {notice}", 6, hang=3), "dim")
         if isinstance(command, WriteFile):
-            yield from (paint(f"      {change}", "dim") for change in command.changes)
+            yield from (paint(paragraph(one, 6, hang=3), "dim") for one in command.changes)
         if isinstance(command, WaitUntil) and command.why:
-            yield paint(f"      because: {command.why}", "dim")
+            yield paint(paragraph(f"because: {command.why}", 6, hang=3), "dim")
 
 
 def _in_words(command: Command) -> str:
@@ -96,15 +98,37 @@ def proposal_payload(proposal: Proposal) -> dict[str, object]:
     from keyturn.migrate.plan_json import plan_document
 
     return {
-        "verb": proposal.verb,
+        "verb": proposal.prepared.plan.verb,
         "plan": plan_document(proposal.prepared.plan),
         "warnings": list(proposal.warnings),
         "diff": proposal.prepared.diff,
     }
 
 
-def progress_line(progress: Progress) -> None:
-    """Tell one moment on stderr; what merely begins is told only where it may take long."""
+class Teller:
+    """Tells each moment as a line on stderr, with the seconds that a command took."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        """``clock`` returns seconds that never go back."""
+        self._clock = clock
+        self._begun: dict[str, float] = {}
+
+    def __call__(self, progress: Progress) -> None:
+        """Tell one moment; what merely begins is told only where it may take long."""
+        moment, command = progress.moment.value, progress.command
+        if moment in ("started", "restoring"):
+            self._begun[command.id] = self._clock()
+        begun = self._begun.get(command.id)
+        slow = isinstance(command, RecreateService | ReloadService | Probe)
+        over = moment in ("done", "failed", "restored")
+        took = f"  {self._clock() - begun:.1f} s" if begun is not None and slow and over else ""
+        progress_line(progress, took)
+
+
+def progress_line(progress: Progress, took: str = "") -> None:
+    """Tell one moment on stderr; a note is told once, in the summary."""
+    if isinstance(progress.command, Tell):
+        return
     moment = progress.moment.value
     slow = isinstance(progress.command, RecreateService | ReloadService | Probe | WaitUntil)
     if moment == "started" and not (slow and sys.stderr.isatty()):
@@ -113,7 +137,8 @@ def progress_line(progress: Progress) -> None:
         return
     mark, style = _MARKS[moment]
     detail = f"  {_detail(progress)}" if progress.detail else ""
-    say(f"{paint(mark.rjust(4), style, sys.stderr)}  {_in_words(progress.command)}{detail}")
+    words = f"{_in_words(progress.command)}{paint(took, 'dim', sys.stderr)}{detail}"
+    say(f"{paint(mark.rjust(4), style, sys.stderr)}  {words}")
 
 
 def _detail(progress: Progress) -> str:
@@ -123,18 +148,28 @@ def _detail(progress: Progress) -> str:
 
 
 def applied_text(plan: Plan, applied: Applied) -> str:
-    """Return what was done, in one closing paragraph that says what was proven."""
+    """Return what was done, in one closing paragraph that says no more than was proven."""
+    if applied.status.value != "finished":
+        return f"{paint('taken back', 'yellow')}: {plan.title} ({_in_force(plan, applied)})"
     done = [command for command in plan.commands if command.id in applied.done]
-    proofs = sum(isinstance(one, Probe) for one in done)
-    services = [one.service for one in done if isinstance(one, RecreateService | ReloadService)]
+    told = [one.service for one in done if isinstance(one, RecreateService | ReloadService)]
+    services = tuple(dict.fromkeys(told))
     files = len({one.path for one in done if isinstance(one, WriteFile)})
+    end = proven(plan, applied.done)
+    names = f" ({', '.join(services)})" if services else ""
     summary = (
         f"{files} {_plural(files, 'file')} written, {len(services)} "
-        f"{_plural(len(services), 'service')} told ({', '.join(services) or 'none'}), "
-        f"{proofs} {_plural(proofs, 'proof')} held."
+        f"{_plural(len(services), 'service')} told{names}, "
+        f"{end.held} {_plural(end.held, 'proof')} held."
     )
     notes = [one.text for one in done if isinstance(one, Tell)]
-    return "\n".join((f"{paint('done', 'green')}: {plan.title}", summary, *notes))
+    title = f"{paint('done', 'green')}: {plan.title}"
+    return "\n".join((title, *map(paragraph, (summary, *end.sentences(), *notes))))
+
+
+def _in_force(plan: Plan, applied: Applied) -> str:
+    steps = {one.step for one in plan.commands if one.id in applied.done}
+    return f"{len(steps)} of {len(plan.steps)} {_plural(len(plan.steps), 'step')} in force"
 
 
 def _plural(count: int, word: str) -> str:

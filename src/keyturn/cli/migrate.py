@@ -45,6 +45,7 @@ def command() -> None:
     keyturn migrate resume DIR          go on after an interruption or a wait
     keyturn migrate undo DIR            take back one step
     keyturn migrate rollback DIR        take back the whole phase
+    keyturn migrate run --help          every option
     """
 
 
@@ -52,7 +53,7 @@ def command() -> None:
 @folder_argument
 @click.option("--phase", type=click.IntRange(1, 3), help="This one instead of the next.")
 @click.option("--key-file", metavar="FILE", help="Your own key (PEM, JWK, JWT_KEYS); - is stdin.")
-@click.option("--alg", default="ES256", show_default=True, help="ES256, RS256 or EdDSA.")
+@click.option("--alg", help="ES256 (the default), RS256 or EdDSA.")
 @click.option(
     "--jwks-cache",
     type=click.IntRange(0, 86_400),
@@ -73,25 +74,28 @@ def run(folder: str, as_json: bool, **given: Any) -> None:
     from keyturn.wiring.evidence import gather
 
     workshop = Workshop(change_options(folder, given))
-    if unfinished(workshop, given, as_json=as_json):
+    asked = f"phase {given['phase']}" if given["phase"] else "phase"
+    if unfinished(workshop, given, asked, as_json=as_json):
         return
+    key = _own_key(given["key_file"], given["alg"])
     wish = Wish(
         given["phase"],
-        _own_key(given["key_file"], given["alg"]),
-        given["alg"],
+        key,
+        given["alg"] or (key.alg if key is not None else "ES256"),
         given["jwks_cache"],
         given["i_know"],
     )
     evidence = gather(workshop.runs, given["access_log"], given["database_url_file"])
-    proposal = plan_migration(workshop.deployment(), wish, evidence)
+    deployment = workshop.deployment(asyncio.run(workshop.dialect()))
+    proposal = plan_migration(deployment, wish, evidence)
     carry_out(workshop, proposal, given, as_json=as_json)
 
 
-def _own_key(file: str | None, alg: str) -> Any:
+def _own_key(file: str | None, alg: str | None) -> Any:
     from keyturn.errors import UsageError
     from keyturn.jose.algs import ALGORITHMS
 
-    if alg not in ALGORITHMS or ALGORITHMS[alg].symmetric:
+    if alg is not None and (alg not in ALGORITHMS or ALGORITHMS[alg].symmetric):
         raise UsageError(f"{alg} is no asymmetric algorithm of Supabase: ES256, RS256 or EdDSA.")
     if file is None:
         return None
@@ -99,9 +103,16 @@ def _own_key(file: str | None, alg: str) -> Any:
     from keyturn.jose.keys import SigningKey
 
     held = [one.key for one in read_held(file, alg=None) if not one.verifying.is_symmetric]
-    if len(held) != 1 or not isinstance(held[0], SigningKey):
-        raise UsageError(f"{file} must hold one private key, and it holds {len(held)} keys.")
-    return held[0]
+    private = [key for key in held if isinstance(key, SigningKey)]
+    if len(held) != 1 or len(private) != 1:
+        only = "a public key only" if len(held) == 1 else f"{len(held)} keys"
+        raise UsageError(
+            f"{file} must hold one private key, and it holds {only}.",
+            hint="keyturn keys generate --out DIR writes one.",
+        )
+    if alg is not None and private[0].alg != alg:
+        raise UsageError(f"The key in {file} is for {private[0].alg}, not for {alg}.")
+    return private[0]
 
 
 @command.command("apply", short_help="Carry out a plan that was written with --out.")

@@ -18,6 +18,7 @@ import click
 
 from keyturn.errors import (
     Conflict,
+    Detail,
     KeyturnError,
     RefusedUnsafe,
     Unreachable,
@@ -117,17 +118,34 @@ def error_payload(error: KeyturnError) -> dict[str, object]:
     payload: dict[str, object] = dict(error.as_dict())
     if isinstance(error, WaitNotOver):
         payload["until"] = error.until_unix
+    if isinstance(error, RefusedUnsafe) and error.details:
+        payload["details"] = [one.as_dict() for one in error.details]
     return payload
 
 
 def print_error(error: KeyturnError, *, as_json: bool) -> None:
-    """Print ``error``: JSON to stdout (one object, like a result), or two lines to stderr."""
+    """Print ``error``: JSON to stdout (one object, like a result), or lines to stderr.
+
+    Several reasons are a list, each with its place and its remedy.
+    """
     if as_json:
         click.echo(to_json(error_payload(error)))
         return
-    say(f"{paint('error:', 'red', sys.stderr)} {error.message}")
-    if error.hint:
+    details = error.details if isinstance(error, RefusedUnsafe) else ()
+    if len(details) > 1:
+        say(f"{paint('error:', 'red', sys.stderr)} {len(details)} things stand in the way:")
+        _say_list(details)
+    else:
+        say(f"{paint('error:', 'red', sys.stderr)} {error.message}")
+    if error.hint and not (len(details) > 1 and details[0].remedy):
         say(f"{paint('hint:', 'cyan', sys.stderr)} {error.hint}")
+
+
+def _say_list(details: Sequence[Detail]) -> None:
+    for one in details:
+        say(f"  - {f'{one.place}: ' if one.place else ''}{one.problem}")
+        if one.remedy:
+            say(f"    {paint('fix:', 'cyan', sys.stderr)} {one.remedy}")
 
 
 def fail(error: KeyturnError, *, as_json: bool = False) -> NoReturn:

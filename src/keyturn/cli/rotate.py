@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import shlex
 from typing import Any
 
 import click
@@ -31,6 +33,7 @@ def command() -> None:
     keyturn rotate DIR --publish                  only publish another standby
     keyturn rotate DIR --revoke KID --confirm KID an emergency: KID ends at once
     keyturn rotate status|resume|undo|rollback DIR
+    keyturn rotate run --help                     every option
     """
 
 
@@ -47,6 +50,7 @@ def command() -> None:
     metavar="SECONDS",
     help="What your CDN or proxy caches the JWKS for, added to the wait.",
 )
+@click.option("--every", metavar="DAYS", help="Say how to have this done every so many days.")
 @options_for_changing
 @json_option
 @reports_errors
@@ -57,11 +61,13 @@ def run(folder: str, as_json: bool, **given: Any) -> None:
     from keyturn.wiring.evidence import gather
 
     _confirmed(given)
+    _not_scheduled(folder, given["every"])
     workshop = Workshop(change_options(folder, given))
-    if unfinished(workshop, given, as_json=as_json):
-        return
     wish = TurnWish(given["publish"], given["revoke"], given["jwks_cache"], given["keep"])
-    proposal = plan_rotation(workshop.deployment(), wish, gather(workshop.runs))
+    if unfinished(workshop, given, wish.verb, as_json=as_json):
+        return
+    deployment = workshop.deployment(asyncio.run(workshop.dialect()))
+    proposal = plan_rotation(deployment, wish, gather(workshop.runs))
     carry_out(workshop, proposal, given, as_json=as_json)
 
 
@@ -72,6 +78,14 @@ def _confirmed(given: dict[str, Any]) -> None:
         raise UsageError(
             "Revoking a key ends trust in it and wants its name typed again.",
             hint=f"Add --confirm {given['revoke']}, or --dry-run to look first.",
+        )
+
+
+def _not_scheduled(folder: str, every: str | None) -> None:
+    if every is not None:
+        raise UsageError(
+            "`rotate` turns the key now, once; a timer is written by `keyturn schedule`.",
+            hint=f"keyturn schedule {shlex.quote(folder)} --every {shlex.quote(every)}",
         )
 
 

@@ -16,7 +16,7 @@ from keyturn.errors import Conflict, KeyturnError, WaitNotOver
 from keyturn.flows.apply_command import check_untouched, do, new_content
 from keyturn.flows.apply_undo import UndoIncomplete, take_back
 from keyturn.flows.ports.apply import Moment, Ports, Progress
-from keyturn.migrate.commands import RecreateService, ReloadService
+from keyturn.migrate.commands import Probe, RecreateService, ReloadService
 from keyturn.migrate.journal import Event, Record
 from keyturn.migrate.plan import Plan, Prepared
 from keyturn.migrate.run import Run, RunUnderWay, Status, expected, runs, to_resume
@@ -47,12 +47,29 @@ def stage(ports: Ports, prepared: Prepared) -> None:
         ports.journal.stage(prepared.plan.id, command, content)
 
 
+async def begin(ports: Ports, prepared: Prepared, *, wait: bool = False) -> Applied:
+    """Stage a plan and carry it out; one that could not begin leaves no new keys behind.
+
+    Raises like :func:`apply_plan`.
+    """
+    plan = prepared.plan
+    with ports.journal.lock():
+        stage(ports, prepared)
+    try:
+        return await apply_plan(ports, plan, wait=wait)
+    except KeyturnError:
+        if all(run.plan.id != plan.id for run in runs(ports.journal.records())):
+            ports.journal.discard_staged(plan.id)
+        raise
+
+
 async def apply_plan(ports: Ports, plan: Plan, *, wait: bool = False) -> Applied:
     """Begin a staged plan and carry it out.
 
     Raises ``EditedMeanwhile`` when its inputs changed since it was made, ``CannotWrite``,
-    ``LostContent``, ``RunUnderWay`` and ``Locked`` before anything is done; ``WaitNotOver`` where
-    it must pause (``wait=False``); :class:`StepFailed` after a step was taken back.
+    ``LostContent``, ``RunUnderWay``, ``Locked`` and ``Unreachable`` before anything is done;
+    ``WaitNotOver`` where it must pause (``wait=False``); :class:`StepFailed` after a step was taken
+    back.
     """
     with ports.journal.lock():
         found = runs(ports.journal.records())
@@ -60,6 +77,8 @@ async def apply_plan(ports: Ports, plan: Plan, *, wait: bool = False) -> Applied
             raise RunUnderWay(f"The change “{found[-1].plan.title}” is not finished.")
         run = Run(_fresh_id(plan, found), plan, unix(ports.clock()))
         await _check_all(ports, run)
+        if any(isinstance(one, Probe) for one in plan.commands):
+            await ports.prober.check()
         ports.journal.append(Record(Event.BEGIN, run.id, run.begun, plan=plan))
         for old in found[: -(KEPT_RUNS - 1)]:
             ports.journal.discard_backups(old.id)
@@ -138,7 +157,8 @@ async def _give_up(ports: Ports, run: Run, command: str, step: int, problem: Key
             hint="Correct what stands in the way, then `resume` goes on with taking it back.",
         ) from worse
     title = run.plan.steps[step]
+    again = "`resume` tries the step" if run.status is Status.STOPPED else "give the same command"
     raise StepFailed(
         f"{problem.message} The step “{title}” was taken back; everything works as before it.",
-        hint=problem.hint or "Correct the cause, then `resume` tries the step again.",
+        hint=problem.hint or f"Correct the cause, then {again} again.",
     ) from problem

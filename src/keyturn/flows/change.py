@@ -18,6 +18,7 @@ from keyturn.deploy.rewrite import Style
 from keyturn.deploy.rewrite_overlay import Overlay
 from keyturn.deploy.source import Ask, Source
 from keyturn.doctor.canaries import canaries
+from keyturn.errors import Detail
 from keyturn.migrate.commands import Probe, WriteFile
 from keyturn.migrate.fresh import Randomness
 from keyturn.migrate.plan import Check, Prepared, Step, build_plan
@@ -45,14 +46,20 @@ class Foreseen(CannotMigrate):
 
     def __init__(self, problems: Sequence[tuple[str, Refuted]]) -> None:
         """``problems``: the step's title, and what a service would answer."""
+        self.problems = tuple(dict.fromkeys(problems))
         said = " ".join(
             f"After “{title}”, {one.service}: {one.question} {one.answer}"
-            for title, one in problems
+            for title, one in self.problems
         )
         super().__init__(
             said, hint="Mend that first; `keyturn doctor DIR` names the place and the fix."
         )
-        self.problems = tuple(problems)
+        self.listing(
+            [
+                Detail(f"{one.service}: {one.question} {one.answer}", f"after “{title}”")
+                for title, one in self.problems
+            ]
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,8 +86,6 @@ class Proposal:
     """A plan that may be begun, with what people want to know before they say yes."""
 
     prepared: Prepared
-    verb: str
-    """``phase 1``, ``rotate``, ``revoke KID``, ``publish``."""
     warnings: tuple[str, ...] = ()
 
 
@@ -103,11 +108,12 @@ def propose(
         title=title,
         now=deployment.now,
         style=deployment.style,
+        verb=verb,
     )
     problems = tuple(_foresee(deployment, steps, prepared))
     if problems:
         raise Foreseen(problems)
-    return Proposal(prepared, verb, told)
+    return Proposal(prepared, told)
 
 
 def _without_checks(step: Step) -> Step:

@@ -16,7 +16,7 @@ from keyturn.doctor.dependants import Item
 from keyturn.doctor.facts import DatabaseFacts, LogFacts, Unknown
 from keyturn.doctor.finding import Facts
 from keyturn.doctor.readiness import readiness
-from keyturn.errors import UsageError, WaitNotOver
+from keyturn.errors import Detail, UsageError, WaitNotOver
 from keyturn.flows.change import (
     Deployment,
     Proposal,
@@ -150,7 +150,9 @@ def _third(deployment: Deployment, wish: Wish, evidence: Evidence) -> Proposal:
         )
     reasons = tuple(_in_use(evidence)) + (() if since is not None else (_NO_SWITCH,))
     if reasons and wish.i_know is None:
-        raise StillUsed(" ".join(reasons), hint=_HOW_TO_LOOK)
+        raise StillUsed(" ".join(reasons), hint=_HOW_TO_LOOK).listing(
+            [Detail(one) for one in reasons]
+        )
     if wish.i_know is not None:
         note = Say(f"Phase 3 was begun with the reason: {wish.i_know}")
         steps = (replace(steps[0], before=(note, *steps[0].before)), *steps[1:])
@@ -201,6 +203,11 @@ def _complete(
         first = left[0]
         raise CannotMigrate(
             " ".join(_sentence(one) for one in left), place=first.place, hint=first.instead
+        ).listing(
+            [
+                Detail(_sentence(one), str(one.place) if one.place else None, one.instead)
+                for one in left
+            ]
         )
 
 

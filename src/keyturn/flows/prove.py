@@ -31,6 +31,10 @@ ATTEMPTS: Final = 12
 PAUSE_SECONDS: Final = 2.5
 """A service that was just created anew gets half a minute to answer as it should."""
 _CLOSED: Final = (401, 403)
+_NOBODY_THERE: Final = (
+    "Nothing was begun. Start the deployment, or give the gateway's address with --url; --no-probe "
+    "goes on without proof."
+)
 
 Signing = Callable[[str, str], Awaitable[None]]
 """Proves that Auth signs with an algorithm and a kid; raises ``NotProven``."""
@@ -63,6 +67,16 @@ class LiveProber:
         self._url, self._ask, self._signing = url, ask, signing
         self._witnesses, self._clock, self._randomness = witnesses, clock, randomness
         self._sleep, self._limits = sleep, limits or Limits()
+
+    async def check(self) -> None:
+        """Raise ``Unreachable`` when there is no answer behind the address; asked once."""
+        held = self._credentials(self._witnesses.now())
+        try:
+            facts = await self._ask(self._url, dict(list(held.items())[:1]), self._limits)
+        except Unreachable as nobody:
+            raise Unreachable(nobody.message, hint=_NOBODY_THERE) from None
+        if isinstance(facts, Unknown):
+            raise Unreachable(facts.reason, hint=_NOBODY_THERE)
 
     async def probe(self, probe: Probe) -> None:
         """Return when every answer is right; raises :class:`NotProven` with those that are not."""
@@ -181,6 +195,10 @@ class CannotAsk(Conflict):
 
 class NoQuestions:
     """For changes whose services nobody can ask from here."""
+
+    async def check(self) -> None:
+        """Raise :class:`CannotAsk`: a change that proves its steps must not even begin."""
+        raise CannotAsk
 
     async def probe(self, probe: Probe) -> None:
         """Raise :class:`CannotAsk`: what nobody saw must not count as proven."""

@@ -32,17 +32,24 @@ class TurnWish:
     keep: bool = False
     """Keep every former key, also those whose tokens have all expired."""
 
+    @property
+    def verb(self) -> str:
+        """Return the verb of the plan that this asks for."""
+        if self.revoke is not None:
+            return f"revoke {self.revoke}"
+        return "publish" if self.publish else "rotate"
+
 
 def plan_rotation(deployment: Deployment, wish: TurnWish, evidence: Evidence) -> Proposal:
     """Return the plan; raises ``CannotMigrate`` (exit 5) or ``WaitNotOver`` (exit 75)."""
     if wish.revoke is not None and wish.publish:
         raise UsageError("--publish and --revoke are different things; give one.")
     if wish.revoke is not None:
-        return _revoke(deployment, wish.revoke)
+        return _revoke(deployment, wish, wish.revoke)
     if wish.publish:
         made = fresh(deployment.randomness, deployment.now, alg=_alg(deployment))
         steps = rotation.publish_standby(deployment.inventory, made)
-        return propose(deployment, steps, title="Publish a standby key", verb="publish")
+        return propose(deployment, steps, title="Publish a standby key", verb=wish.verb)
     return _rotate(deployment, wish, evidence)
 
 
@@ -74,7 +81,7 @@ def _rotate(deployment: Deployment, wish: TurnWish, evidence: Evidence) -> Propo
         )
         steps, told = (first, *steps), (*told, note)
     return propose(
-        deployment, steps, title=f"Turn the key: {kid} signs", verb="rotate", warnings=told
+        deployment, steps, title=f"Turn the key: {kid} signs", verb=wish.verb, warnings=told
     )
 
 
@@ -95,7 +102,7 @@ def _expired(
     return tuple(gone), told
 
 
-def _revoke(deployment: Deployment, kid: str) -> Proposal:
+def _revoke(deployment: Deployment, wish: TurnWish, kid: str) -> Proposal:
     found = deployment.inventory
     keys = read_keys(found)
     made = fresh(deployment.randomness, deployment.now, alg=_alg(deployment))
@@ -112,7 +119,7 @@ def _revoke(deployment: Deployment, kid: str) -> Proposal:
         deployment,
         steps,
         title=f"Revoke the key {kid}",
-        verb=f"revoke {kid}",
+        verb=wish.verb,
         warnings=told,
     )
 

@@ -14,6 +14,7 @@ from keyturn.deploy.inventory import Inventory, Kind, Layout
 from keyturn.deploy.opened import text
 from keyturn.deploy.place import Place
 from keyturn.deploy.setting import Setting, fingerprint
+from keyturn.errors import Detail
 from keyturn.migrate.capabilities import takes_opaque_keys
 from keyturn.migrate.deployment_keys import read_keys
 from keyturn.migrate.refusals import CannotMigrate
@@ -36,17 +37,16 @@ class Blocker:
 def stop(blockers: Iterable[Blocker]) -> None:
     """Raise :class:`CannotMigrate` with everything that stands in the way; pass when nothing does.
 
-    The first one's place and remedy are the error's own; the others follow in the sentence.
+    The first one's place and remedy are the error's own; all of them are its ``details``.
     """
-    found = tuple(blockers)
+    found = tuple(dict.fromkeys(blockers))
     if not found:
         return
     first, *others = found
-    also = "".join(
-        f" Also: {f'{one.place}: ' if one.place else ''}{one.sentence} {one.remedy}"
-        for one in others
+    also = "".join(f" {f'{one.place}: ' if one.place else ''}{one.sentence}" for one in others)
+    raise CannotMigrate(first.sentence + also, place=first.place, hint=first.remedy).listing(
+        [Detail(one.sentence, str(one.place) if one.place else None, one.remedy) for one in found]
     )
-    raise CannotMigrate(first.sentence + also, place=first.place, hint=first.remedy)
 
 
 def before_phase_one(inventory: Inventory) -> Iterator[Blocker]:

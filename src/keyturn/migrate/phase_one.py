@@ -2,17 +2,20 @@
 
 Verifiers first: they take the public keys beside the shared secret. Then Auth, which publishes the
 keys and may not sign with them yet. Then the gateway, which puts an ES256 token in place of an
-``sb_`` key. Nothing that worked before is refused at any point (services.md §10, P1).
+``sb_`` key, and after it whoever is handed those keys: Functions and Studio would otherwise call a
+gateway that does not know them yet. Functions learn the public keys in that same round, so that no
+service is created anew twice. Nothing that worked before is refused at any point (services.md §10,
+P1).
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 from keyturn.deploy.edit import Edit, SetVariable
-from keyturn.deploy.inventory import GATEWAYS, Inventory, Kind
+from keyturn.deploy.inventory import GATEWAYS, VERIFIERS, Inventory, Kind
 from keyturn.deploy.opened import text
 from keyturn.jose.keys import private_jwk, signing_key_from_secret
 from keyturn.migrate import wires
@@ -42,11 +45,22 @@ def steps(inventory: Inventory, fresh: Fresh) -> tuple[Step, ...]:
     stop(before_phase_one(inventory))
     before = read_keys(inventory)
     after = _with_new_keys(before, fresh)
+    api_keys = tuple(_api_keys(inventory, after, fresh)) if takes_opaque_keys(inventory) else ()
+    later = (Kind.FUNCTIONS,) if _is_handed(inventory, Kind.FUNCTIONS, api_keys) else ()
+    told = tuple(kind for kind in VERIFIERS if kind not in later)
     return (
-        _verifiers_learn(inventory, after, fresh),
-        _auth_publishes(inventory, after),
-        *_gateway_translates(inventory, after, fresh),
+        _verifiers_learn(inventory, after, fresh, told),
+        _auth_publishes(inventory, after, told),
+        *_gateway_translates(inventory, api_keys, later),
     )
+
+
+def _is_handed(inventory: Inventory, kind: Kind, edits: Iterable[Edit]) -> bool:
+    """Whether a service takes one of the variables that ``edits`` set."""
+    service = inventory.of_kind(kind)
+    names = {edit.name for edit in edits if isinstance(edit, SetVariable)}
+    settings = service.settings.values() if service is not None else ()
+    return any(variable.name in names for one in settings for variable in one.variables)
 
 
 def _with_new_keys(keys: DeploymentKeys, fresh: Fresh) -> DeploymentKeys:
@@ -58,20 +72,26 @@ def _with_new_keys(keys: DeploymentKeys, fresh: Fresh) -> DeploymentKeys:
     return keys
 
 
-def _verifiers_learn(inventory: Inventory, keys: DeploymentKeys, fresh: Fresh) -> Step:
+def _verifiers_learn(
+    inventory: Inventory, keys: DeploymentKeys, fresh: Fresh, told: tuple[Kind, ...]
+) -> Step:
     edits: list[Edit] = [SetVariable("JWT_JWKS", verifier_document(keys))]
     for wire in (wires.REST, wires.REALTIME, wires.FUNCTIONS):
-        edits += wires.edits(inventory, wire)
+        if wire.kind in told:
+            edits += wires.edits(inventory, wire)
     edits += _storage(inventory, keys, fresh)
     why = "Verifiers must know a key before anything is signed with it."
     return Step(
         "Every verifier learns the new public keys and keeps the shared secret",
         why,
         tuple(edits),
-        recreate(inventory, _VERIFIERS, why),
+        recreate(inventory, (kind for kind in _VERIFIERS if kind in told), why),
         after=(
             accept(Kinds.USER_HS256, why="Old sessions go on."),
             refuse(Kinds.FORGED, why="A forged token must be refused by all."),
+        ),
+        leave=frozenset(
+            one.name for kind in _VERIFIERS if kind not in told and (one := inventory.of_kind(kind))
         ),
     )
 
@@ -108,10 +128,11 @@ def url_signing_key(inventory: Inventory) -> dict[str, object] | None:
     return key if isinstance(key, dict) else None
 
 
-def _auth_publishes(inventory: Inventory, keys: DeploymentKeys) -> Step:
-    why = "Auth publishes the keys at /auth/v1/.well-known/jwks.json and signs HS256 as before."
+def _auth_publishes(inventory: Inventory, keys: DeploymentKeys, told: tuple[Kind, ...]) -> Step:
+    alg = keys.in_use.alg if keys.in_use is not None else "HS256"
+    why = f"Auth publishes the keys at /auth/v1/.well-known/jwks.json and signs {alg} as before."
     return Step(
-        "Auth publishes the new keys and goes on signing HS256",
+        f"Auth publishes the new keys and goes on signing {alg}",
         why,
         (
             SetVariable(wires.AUTH.variable, auth_document(keys)),
@@ -120,24 +141,28 @@ def _auth_publishes(inventory: Inventory, keys: DeploymentKeys) -> Step:
         recreate(inventory, (Kind.AUTH,), why),
         after=(
             publish(*keys.kids),
-            accept(*_BOTH, why="Both kinds of token must pass everywhere before Auth switches."),
+            accept(
+                *_BOTH,
+                at=told,
+                why="Both kinds of token must pass everywhere before Auth switches.",
+            ),
             refuse(Kinds.FORGED),
         ),
     )
 
 
-def _gateway_translates(inventory: Inventory, keys: DeploymentKeys, fresh: Fresh) -> Iterator[Step]:
-    if not takes_opaque_keys(inventory):
+def _gateway_translates(
+    inventory: Inventory, api_keys: tuple[Edit, ...], later: tuple[Kind, ...]
+) -> Iterator[Step]:
+    if not api_keys:
         return
-    edits = tuple(_api_keys(inventory, keys, fresh))
-    if not edits:
-        return
+    learning = wires.edits(inventory, wires.FUNCTIONS) if later else ()
     why = "sb_ keys work beside the legacy keys, so that clients can move at their own pace."
     yield Step(
         "The gateway takes publishable and secret keys beside the legacy ones",
         why,
-        edits,
-        recreate(inventory, (Kind.FUNCTIONS, Kind.STUDIO, *GATEWAYS), why),
+        (*api_keys, *learning),
+        recreate(inventory, (*GATEWAYS, Kind.FUNCTIONS, Kind.STUDIO), why),
         after=(
             accept(Kinds.ANON_LEGACY, Kinds.PUBLISHABLE, at=GUARDED),
             accept(*_BOTH),

@@ -40,6 +40,9 @@ def steps(inventory: Inventory) -> tuple[Step, ...]:
                 *wires.edits(inventory, wires.AUTH),
             ),
             recreate(inventory, (Kind.AUTH,), why),
+            before=(
+                accept(Kinds.USER_ES256, why="Whoever does not know the key yet would refuse it."),
+            ),
             after=(
                 publish(*after.kids),
                 sign(alg, keys.standby[0].kid or ""),

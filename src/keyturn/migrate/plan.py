@@ -138,6 +138,8 @@ class Plan:
     inputs: Mapping[str, str | None]
     """Every file that was read → its SHA-256; None: it was not there."""
     notes: tuple[str, ...] = ()
+    verb: str = ""
+    """What was asked for: ``phase 1``, ``rotate``, ``publish``, ``revoke KID``, ``fix``."""
 
     @property
     def writes(self) -> tuple[WriteFile, ...]:
@@ -265,6 +267,7 @@ def build_plan(
     title: str,
     now: datetime,
     style: Style | None = None,
+    verb: str = "",
 ) -> Prepared:
     """Return the plan for ``steps``; ``plan_id`` is a fresh name, safe in a path.
 
@@ -284,6 +287,7 @@ def build_plan(
         tuple(builder.commands),
         read,
         tuple(dict.fromkeys(builder.notes)),
+        verb,
     )
     return Prepared(_with_absent(plan), builder.contents, "\n".join(builder.diffs))
 

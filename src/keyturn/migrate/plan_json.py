@@ -47,6 +47,7 @@ class _Head:
     steps: tuple[str, ...]
     inputs: dict[str, str | None]
     notes: tuple[str, ...]
+    verb: str = ""
 
 
 class UnreadablePlan(UsageError):

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from keyturn.deploy.place import Place
-from keyturn.errors import RefusedUnsafe
+from keyturn.errors import Detail, RefusedUnsafe
 
 
 class CannotMigrate(RefusedUnsafe):
@@ -17,3 +19,9 @@ class CannotMigrate(RefusedUnsafe):
         """``problem`` is a sentence without the values that stand at ``place``."""
         super().__init__(f"{place}: {problem}" if place is not None else problem, hint=hint)
         self.place = place
+        self.details = (Detail(problem, str(place) if place is not None else None, hint),)
+
+    def listing(self, details: Sequence[Detail]) -> CannotMigrate:
+        """Return this error with all of ``details``, also when they are more than one."""
+        self.details = tuple(details)
+        return self

@@ -191,6 +191,23 @@ def to_undo(found: Iterable[Run]) -> Run:
     raise NothingToDo("No change is in force, so there is nothing to undo.")
 
 
+def check_same(run: Run, asked: str, folder: str) -> None:
+    """Raise :class:`RunUnderWay` unless ``run`` is what was ``asked`` for (:attr:`Plan.verb`).
+
+    ``phase`` alone asks for the migration, whichever phase is next.
+    """
+    verb = run.plan.verb
+    if verb == asked or (asked == "phase" and verb.startswith("phase ")):
+        return
+    group = "rotate" if verb.startswith(("rotate", "publish", "revoke")) else "migrate"
+    state = "being taken back" if run.status is Status.UNDOING else "under way"
+    raise RunUnderWay(
+        f"Another change is {state}: “{run.plan.title}”. Nothing was done.",
+        hint=f"`keyturn {group} resume {folder}` goes on with it, `keyturn {group} rollback "
+        f"{folder}` takes it back; then ask again.",
+    )
+
+
 def way_back(run: Run) -> tuple[WriteFile | ServiceCommand, ...]:
     """Return what is still to be taken back, in order: files, then services, newest first.
 

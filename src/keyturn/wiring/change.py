@@ -24,7 +24,7 @@ from keyturn.deploy.opened import text
 from keyturn.deploy.read import inventory
 from keyturn.deploy.rewrite import Style
 from keyturn.deploy.rewrite_dialect import Dialect
-from keyturn.errors import UsageError
+from keyturn.errors import Unreachable, UsageError
 from keyturn.flows.change import Deployment
 from keyturn.flows.ports.apply import Ports, Prober, Progress, Services
 from keyturn.flows.prove import LiveProber, NoQuestions, Witnesses
@@ -81,9 +81,24 @@ class Workshop:
         """Return what the journal says, oldest first."""
         return tuple(runs(self.journal.records()))
 
-    def deployment(self) -> Deployment:
-        """Return the deployment as the flows take it."""
-        style = Style(in_place=self.options.in_place, dialect=_dialect(self.options.runner))
+    async def dialect(self) -> Dialect:
+        """Return how the program that will read the files understands them.
+
+        The first one that works, when none is named: an old one must not be written what it would
+        misread. Without any program, the current Compose.
+        """
+        runner = self.options.runner
+        if runner not in RUNNERS or runner == "print":
+            return Dialect.COMPOSE
+        shell = Shell(self.folder, dict(os.environ))
+        try:
+            return (await find_program(shell, None if runner == "auto" else runner)).dialect
+        except Unreachable:
+            return _dialect(runner)
+
+    def deployment(self, dialect: Dialect = Dialect.COMPOSE) -> Deployment:
+        """Return the deployment as the flows take it, to be written for ``dialect``."""
+        style = Style(in_place=self.options.in_place, dialect=dialect)
         return Deployment(
             self.source, self.ask, style, now(), entropy, proves=not self.options.no_probe
         )

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 
 from keyturn.deploy.edit import Edit
-from keyturn.flows.apply_plan import apply_plan, stage
+from keyturn.flows.apply_plan import begin
 from keyturn.flows.change import propose
 from keyturn.flows.ports.apply import Moment, Progress
 from keyturn.migrate.commands import describe
@@ -25,12 +25,10 @@ class Fixer:
         """Make ``edits`` as one step: journalled, backed up, taken back when a service fails."""
         workshop = Workshop(self._options)
         step = Step("The safe changes that doctor proposes", edits=tuple(edits))
-        proposal = propose(workshop.deployment(), (step,), title="Fixes of doctor", verb="fix")
+        deployment = workshop.deployment(await workshop.dialect())
+        proposal = propose(deployment, (step,), title="Fixes of doctor", verb="fix")
         ports = await workshop.ports(Talk(_tell, _line, _nobody))
-        await ports.services.check()
-        with workshop.journal.lock():
-            stage(ports, proposal.prepared)
-        await apply_plan(ports, proposal.prepared.plan)
+        await begin(ports, proposal.prepared)
 
 
 def _tell(progress: Progress) -> None:

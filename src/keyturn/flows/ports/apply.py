@@ -88,8 +88,8 @@ class JournalStore(Protocol):
         """Return that content, None when it is not there (any more) or is another one."""
         ...
 
-    def discard_staged(self) -> None:
-        """Delete all new contents: a finished run makes every other plan's inputs old."""
+    def discard_staged(self, plan: str | None = None) -> None:
+        """Delete the new contents of ``plan``; None: all of them, whose inputs are old now."""
         ...
 
     def back_up(self, run: str, command: str, content: Secret) -> None:
@@ -123,6 +123,10 @@ class Services(Protocol):
 
 class Prober(Protocol):
     """Asks the questions of a plan's probes."""
+
+    async def check(self) -> None:
+        """Raise ``Unreachable`` when nobody answers, so that nothing could be proven."""
+        ...
 
     async def probe(self, probe: Probe) -> None:
         """Return when the answer is right; raises a ``KeyturnError`` that says what was wrong."""
