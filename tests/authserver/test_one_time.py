@@ -168,3 +168,16 @@ async def test_administrators_invite_and_make_links(
         token = {"Authorization": f"Bearer {values(target.fragment)['access_token']}"}
         assert (await auth.http.get("/reauthenticate", headers=token)).json() == {}
         assert code_in(await mails.wait(2))
+
+
+async def test_links_and_codes_stand_behind_the_rate_limits(open_server: OpenAuth) -> None:
+    limits = {"GOTRUE_RATE_LIMIT_HEADER": "X-Forwarded-For"}
+    async with open_server(**variables(1, **limits)) as auth:
+        headers = {"X-Forwarded-For": "203.0.113.9"}
+        wrong = {"type": "email", "token": "x", "email": ADA["email"]}
+        found = [
+            (await auth.http.post("/verify", headers=headers, json=wrong)).status_code
+            for _ in range(40)
+        ]
+        assert found[0] == 403
+        assert found[-1] == 429

@@ -30,10 +30,11 @@ def auth_routes(
     present = [
         *_present(plane, published, health, metrics),
         *_factors(plane),
+        *_one_time(plane),
         *_oversight(plane),
         *_passkeys(plane),
     ]
-    return Routes([*Guards(plane).before(present), *_one_time(plane), *_absent()])
+    return Routes([*Guards(plane).before(present), *_absent()])
 
 
 def _present(
