@@ -72,8 +72,6 @@ async def test_unknown_paths_and_methods_answer_like_gotrue(open_server: OpenAut
 async def test_what_gotrue_has_and_we_have_not_is_refused_by_name(open_server: OpenAuth) -> None:
     async with open_server() as auth:
         for status, code, method, path in (
-            (422, "otp_disabled", "POST", "/otp"),
-            (422, "email_provider_disabled", "POST", "/recover"),
             (404, "saml_provider_disabled", "GET", "/sso/saml/metadata"),
             (404, "passkey_disabled", "POST", "/passkeys/authentication/options"),
             (404, "passkey_disabled", "GET", "/passkeys"),
