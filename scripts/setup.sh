@@ -66,6 +66,7 @@ javascript_packages() {
   say "installing supabase-js for the end-to-end tests"
   # supabase-js declares Node 22 but works on 20 with the ws package; npm only warns.
   (cd tests/e2e/js && npm ci --no-progress --loglevel=error)
+  (cd tests/support/oidc_provider && npm ci --no-progress --loglevel=error)
 }
 
 if ! fresh dev && ! { [ "$what" = run ] && fresh run; }; then

@@ -16,6 +16,7 @@ from keyturn.secret_access import reveal
 OpenAuth = Callable[..., AbstractAsyncContextManager[Any]]
 PASSWORD = "/token?grant_type=password"
 REFRESH = "/token?grant_type=refresh_token"
+BY_ISSUER = {"id_token": "a.b.c", "client_id": "c", "issuer": "https://id.example.com"}
 ADA = {"email": "ada@example.com", "password": "correct horse"}
 
 
@@ -98,7 +99,7 @@ async def test_a_weak_password_that_still_works_is_mentioned(open_server: OpenAu
         (400, "invalid_credentials", "/token", {}),
         (400, "invalid_credentials", "/token?grant_type=implicit", {}),
         (400, "validation_failed", "/token?grant_type=pkce", {}),
-        (400, "provider_disabled", "/token?grant_type=id_token", {}),
+        (400, "provider_disabled", "/token?grant_type=id_token", BY_ISSUER),
         (422, "web3_provider_disabled", "/token?grant_type=web3", {}),
         (400, "refresh_token_not_found", REFRESH, {"refresh_token": "abcdefghijkl"}),
         (400, "validation_failed", REFRESH, {"refresh_token": "short"}),

@@ -15,6 +15,9 @@ from keyturn.accounts.hooks import HookSettings
 from keyturn.accounts.limits import LimitSettings
 from keyturn.accounts.message_settings import MessageSettings
 from keyturn.accounts.mfa import MfaSettings, WebAuthnSettings
+from keyturn.accounts.oauth_server import OAuthServerSettings
+from keyturn.accounts.provider_rows import PROVIDERS
+from keyturn.accounts.providers import ProviderSettings
 from keyturn.accounts.settings import AuthSettings
 from keyturn.authserver.options import ServerOptions
 from keyturn.keyring.policy import RingPolicy
@@ -41,11 +44,12 @@ GROUPS: dict[str, type] = {
     "delivery": DeliverySettings,
     "columns": ColumnSettings,
     "mfa": MfaSettings,
+    "oauth": OAuthServerSettings,
     "limits": LimitSettings,
     "webauthn": WebAuthnSettings,
     "captcha": CaptchaSettings,
 }
-NESTED = {"mfa", "hooks", "limits", "webauthn"}
+NESTED = {"mfa", "hooks", "limits", "oauth_server", "external", "webauthn"}
 """Fields of the account settings that are groups of their own."""
 HOOK_PARTS = ("enabled", "uri", "secrets")
 
@@ -55,6 +59,10 @@ def fields_of(group: str) -> set[str]:
     if group == "hooks":
         hooks = fields(HookSettings)
         return {f"{field.name}_{part}" for field in hooks for part in HOOK_PARTS}
+    if group == "external":
+        each = {field.name for field in fields(ProviderSettings)}
+        own = {"flow_life", "custom_enabled", "most_custom"}
+        return own | {f"{name}/{part}" for name in PROVIDERS for part in each}
     return {field.name for field in fields(GROUPS[group])}
 
 

@@ -15,7 +15,10 @@ from keyturn.accounts.settings import AuthSettings
 from keyturn.adapters.column_cipher import Columns
 from keyturn.adapters.hashing import ThreadedHasher
 from keyturn.adapters.postgres.account_store import PostgresAccountStore
+from keyturn.adapters.postgres.custom_provider_store import PostgresCustomProviderStore
+from keyturn.adapters.postgres.external_store import PostgresExternalStore
 from keyturn.adapters.postgres.factor_store import PostgresFactorStore
+from keyturn.adapters.postgres.oauth_store import PostgresOAuthStore
 from keyturn.adapters.postgres.passkey_store import PostgresPasskeyStore
 from keyturn.adapters.postgres.pool import Pool
 from keyturn.adapters.postgres.rate_limiter import PostgresRateLimiter
@@ -27,6 +30,7 @@ from keyturn.jose import jwt, keys
 from keyturn.keyring.ring import KeyRing, RingKey
 from keyturn.keyring.states import KeyState
 from keyturn.wiring.hooks import open_hooks
+from keyturn.wiring.providers import provider_servers
 
 BCRYPT_COST = 5
 PASSWORD = "correct horse"
@@ -132,6 +136,10 @@ async def open_plane(
         ring=_ring,
         hasher=_hasher,
         hooks=open_hooks(opened),
+        oauth=PostgresOAuthStore(cast("Pool", pool)),
+        external=PostgresExternalStore(cast("Pool", pool)),
+        providers=provider_servers(),
+        custom_providers=PostgresCustomProviderStore(cast("Pool", pool)),
         clock=MovableClock(),
         entropy=os.urandom,
     )

@@ -10,9 +10,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
+from keyturn.accounts.error_rows_external import EXTERNAL_ROWS
 from keyturn.accounts.error_rows_factors import FACTOR_ROWS
 from keyturn.accounts.error_rows_hooks import HOOK_ROWS
 from keyturn.accounts.error_rows_messages import MESSAGE_ROWS
+from keyturn.accounts.error_rows_oauth import OAUTH_ROWS
 from keyturn.errors import KeyturnError
 
 
@@ -322,7 +324,9 @@ _TABLE = (
     ("user_exists", 422, "user_already_exists", "A user with this ID has already been registered"),
     *FACTOR_ROWS,
     *MESSAGE_ROWS,
+    *EXTERNAL_ROWS,
     *HOOK_ROWS,
+    *OAUTH_ROWS,
 )
 
 _ROWS: Mapping[str, ErrorRow] = {line[0]: ErrorRow(*line) for line in _TABLE}

@@ -12,6 +12,8 @@ from urllib.parse import urlsplit
 from keyturn.accounts.hooks import HookSettings
 from keyturn.accounts.limits import LimitSettings
 from keyturn.accounts.mfa import MfaSettings, WebAuthnSettings
+from keyturn.accounts.oauth_server import OAuthServerSettings
+from keyturn.accounts.providers import ExternalSettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +61,8 @@ class AuthSettings:
     manual_linking: bool = False  # SECURITY_MANUAL_LINKING_ENABLED
     mfa: MfaSettings = field(default_factory=MfaSettings)  # MFA_*
     hooks: HookSettings = field(default_factory=HookSettings)  # HOOK_*
+    oauth_server: OAuthServerSettings = field(default_factory=OAuthServerSettings)
+    external: ExternalSettings = field(default_factory=ExternalSettings)  # EXTERNAL_<PROVIDER>_*
     limits: LimitSettings = field(default_factory=LimitSettings)  # RATE_LIMIT_*
     webauthn: WebAuthnSettings = field(default_factory=WebAuthnSettings)  # PASSKEY_*, WEBAUTHN_*
 

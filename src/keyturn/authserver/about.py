@@ -38,12 +38,12 @@ PROVIDERS: Final = (
 
 
 class About:
-    """Answers ``GET /settings`` (gotrue.md §4.2); external providers are all off here."""
+    """Answers ``GET /settings`` (gotrue.md §4.2)."""
 
     def __init__(self, settings: AuthSettings) -> None:
         offered = {
             "anonymous_users": settings.anonymous_users_enabled,
-            **dict.fromkeys(PROVIDERS, False),
+            **{name: name in settings.external.providers for name in PROVIDERS},
             "email": settings.external_email_enabled,
             "phone": settings.external_phone_enabled,
         }

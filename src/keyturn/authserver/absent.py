@@ -26,26 +26,13 @@ class Absent:
         return Refused(self.status, self.error_code, self.message)
 
 
-_NO_PROVIDERS: Final = "Unsupported provider: no external provider is enabled"
 _SAML: Final = "SAML 2.0 is disabled"
-_OAUTH: Final = "OAuth server is disabled"
 _LINKING: Final = "Manual linking is disabled"
 
 ABSENT: Final = (
-    Absent("/authorize", ("GET",), 400, "validation_failed", _NO_PROVIDERS),
-    Absent("/callback", ("GET", "POST"), 400, "validation_failed", _NO_PROVIDERS),
     Absent("/user/identities/authorize", ("GET",), 404, "manual_linking_disabled", _LINKING),
     Absent("/sso", ("POST",), 404, "saml_provider_disabled", _SAML),
     Absent("/sso/saml/{rest:path}", ("GET", "POST"), 404, "saml_provider_disabled", _SAML),
-    Absent("/oauth/{rest:path}", ("GET", "POST", "DELETE"), 404, "feature_disabled", _OAUTH),
-    Absent("/user/oauth/grants", ("GET", "DELETE"), 404, "feature_disabled", _OAUTH),
-    Absent(
-        "/.well-known/oauth-authorization-server",
-        ("GET",),
-        404,
-        "feature_disabled",
-        _OAUTH,
-    ),
     Absent(
         "/admin/{part:path}",
         ("GET", "POST", "PUT", "DELETE"),

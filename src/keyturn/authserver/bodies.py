@@ -41,6 +41,17 @@ class PasswordBody(msgspec.Struct):
     password: str | None = None
 
 
+class IdTokenBody(msgspec.Struct):
+    """``POST /token?grant_type=id_token``."""
+
+    id_token: str | None = None
+    access_token: str | None = None
+    nonce: str | None = None
+    provider: str | None = None
+    client_id: str | None = None
+    issuer: str | None = None
+
+
 class RefreshBody(msgspec.Struct):
     """``POST /token?grant_type=refresh_token``."""
 

@@ -9,13 +9,22 @@ from keyturn.authserver.absent import ABSENT, Absent
 from keyturn.authserver.admin import AdminUsers
 from keyturn.authserver.admin_factors import AdminFactors
 from keyturn.authserver.admin_sessions import AdminSessions
+from keyturn.authserver.custom_providers import CustomProviders
 from keyturn.authserver.exchange import Exchange, Handler, Reply
+from keyturn.authserver.external import External
 from keyturn.authserver.factors import Factors
 from keyturn.authserver.guards import Guards
 from keyturn.authserver.health import Health
+from keyturn.authserver.oauth import OAuthServer
+from keyturn.authserver.oauth_clients import OAuthClients
 from keyturn.authserver.one_time import OneTime
 from keyturn.authserver.passkeys import Passkeys
-from keyturn.authserver.published import DISCOVERY_PATH, JWKS_PATH, Published
+from keyturn.authserver.published import (
+    DISCOVERY_PATH,
+    JWKS_PATH,
+    OAUTH_METADATA_PATH,
+    Published,
+)
 from keyturn.authserver.reporting import Metrics
 from keyturn.authserver.routes import Endpoint, Routes
 from keyturn.authserver.tokens import Tokens
@@ -30,6 +39,8 @@ def auth_routes(
     present = [
         *_present(plane, published, health, metrics),
         *_factors(plane),
+        *_oauth(plane),
+        *_external(plane),
         *_one_time(plane),
         *_oversight(plane),
         *_passkeys(plane),
@@ -52,6 +63,7 @@ def _present(
         Endpoint("GET", "/health/live", health.live, hot=True, head=True),
         Endpoint("GET", "/health/ready", health.ready, hot=True, head=True),
         Endpoint("GET", DISCOVERY_PATH, published.discovery, head=True),
+        Endpoint("GET", OAUTH_METADATA_PATH, published.oauth_metadata, head=True),
         Endpoint("GET", "/settings", about.settings, head=True),
         Endpoint("POST", "/signup", users.sign_up),
         Endpoint("PUT", "/user", users.update),
@@ -77,6 +89,22 @@ def _factors(plane: AuthPlane) -> list[Endpoint]:
         Endpoint("GET", "/admin/users/{user_id}/factors", admin.list),
         Endpoint("PUT", one_of_user, admin.update),
         Endpoint("DELETE", one_of_user, admin.delete),
+    ]
+
+
+def _one_time(plane: AuthPlane) -> list[Endpoint]:
+    """Return links and codes: asking for them and using them."""
+    one_time = OneTime(plane)
+    return [
+        Endpoint("GET", "/verify", one_time.follow),
+        Endpoint("POST", "/verify", one_time.verify),
+        Endpoint("POST", "/otp", one_time.otp),
+        Endpoint("POST", "/magiclink", one_time.magic_link),
+        Endpoint("POST", "/recover", one_time.recover),
+        Endpoint("POST", "/resend", one_time.resend),
+        Endpoint("GET", "/reauthenticate", one_time.reauthenticate),
+        Endpoint("POST", "/invite", one_time.invite),
+        Endpoint("POST", "/admin/generate_link", one_time.generate_link),
     ]
 
 
@@ -107,19 +135,43 @@ def _oversight(plane: AuthPlane) -> list[Endpoint]:
     ]
 
 
-def _one_time(plane: AuthPlane) -> list[Endpoint]:
-    """Return links and codes: asking for them and using them."""
-    one_time = OneTime(plane)
+def _external(plane: AuthPlane) -> list[Endpoint]:
+    """Return sign-in with other providers."""
+    external, custom = External(plane), CustomProviders(plane)
+    every, one = "/admin/custom-providers", "/admin/custom-providers/{identifier}"
     return [
-        Endpoint("GET", "/verify", one_time.follow),
-        Endpoint("POST", "/verify", one_time.verify),
-        Endpoint("POST", "/otp", one_time.otp),
-        Endpoint("POST", "/magiclink", one_time.magic_link),
-        Endpoint("POST", "/recover", one_time.recover),
-        Endpoint("POST", "/resend", one_time.resend),
-        Endpoint("GET", "/reauthenticate", one_time.reauthenticate),
-        Endpoint("POST", "/invite", one_time.invite),
-        Endpoint("POST", "/admin/generate_link", one_time.generate_link),
+        Endpoint("GET", every, custom.list),
+        Endpoint("POST", every, custom.create),
+        Endpoint("GET", one, custom.get),
+        Endpoint("PUT", one, custom.change),
+        Endpoint("DELETE", one, custom.delete),
+        Endpoint("GET", "/authorize", external.authorize),
+        Endpoint("GET", "/callback", external.callback),
+        Endpoint("POST", "/callback", external.callback),
+    ]
+
+
+def _oauth(plane: AuthPlane) -> list[Endpoint]:
+    """Return the OAuth 2.1 server."""
+    server, clients = OAuthServer(plane), OAuthClients(plane)
+    one_client = "/admin/oauth/clients/{client_id}"
+    one_request = "/oauth/authorizations/{authorization_id}"
+    return [
+        Endpoint("POST", "/oauth/clients/register", clients.register),
+        Endpoint("GET", "/oauth/authorize", server.authorize),
+        Endpoint("GET", one_request, server.look),
+        Endpoint("POST", one_request + "/consent", server.consent),
+        Endpoint("POST", "/oauth/token", server.token),
+        Endpoint("GET", "/oauth/userinfo", server.userinfo),
+        Endpoint("POST", "/oauth/userinfo", server.userinfo),
+        Endpoint("GET", "/user/oauth/grants", server.grants),
+        Endpoint("DELETE", "/user/oauth/grants", server.revoke),
+        Endpoint("POST", "/admin/oauth/clients", clients.create),
+        Endpoint("GET", "/admin/oauth/clients", clients.list),
+        Endpoint("GET", one_client, clients.get),
+        Endpoint("PUT", one_client, clients.change),
+        Endpoint("DELETE", one_client, clients.delete),
+        Endpoint("POST", one_client + "/regenerate_secret", clients.regenerate),
     ]
 
 

@@ -15,6 +15,9 @@ from typing import Final
 
 import msgspec
 
+from keyturn.accounts.errors import refuse
+from keyturn.accounts.oauth_clients import AUTH_METHODS, GRANTS
+from keyturn.accounts.oauth_server import SCOPES, OAuthServerSettings
 from keyturn.authserver.exchange import JSON, Exchange, Header, Reply
 from keyturn.clock import Clock
 from keyturn.flows.ports.ring import RingSource
@@ -22,6 +25,8 @@ from keyturn.keyring.ring import KeyRing
 
 JWKS_PATH: Final = "/.well-known/jwks.json"
 DISCOVERY_PATH: Final = "/.well-known/openid-configuration"
+OAUTH_METADATA_PATH: Final = "/.well-known/oauth-authorization-server"
+_NO_OAUTH: Final = OAuthServerSettings()
 
 
 class Document:
@@ -61,8 +66,10 @@ class Published:
         issuer: str,
         max_age: timedelta,
         hurried: timedelta,
+        oauth: OAuthServerSettings = _NO_OAUTH,
     ) -> None:
         """``issuer`` is the one in tokens, or where this server is reached when they have none."""
+        self._oauth = oauth
         self._clock = clock
         self._issuer = issuer
         self._max_age = max_age
@@ -73,7 +80,7 @@ class Published:
     def _render(self, ring: KeyRing) -> None:
         self._ring = ring
         self._jwks = Document(ring.public_jwks())
-        self._discovery = Document(discovery(self._issuer, ring))
+        self._discovery = Document(discovery(self._issuer, ring, self._oauth))
 
     async def jwks(self, exchange: Exchange) -> Reply:
         """``GET /.well-known/jwks.json`` (gotrue.md §1.5)."""
@@ -82,6 +89,12 @@ class Published:
     async def discovery(self, exchange: Exchange) -> Reply:
         """``GET /.well-known/openid-configuration`` (gotrue.md §1.6)."""
         return self._discovery.reply(exchange, self.fresh_for(self._clock()))
+
+    async def oauth_metadata(self, exchange: Exchange) -> Reply:
+        """``GET /.well-known/oauth-authorization-server`` (RFC 8414), while there is one."""
+        if not self._oauth.enabled:
+            raise refuse("oauth_server_off")
+        return await self.discovery(exchange)
 
     def fresh_for(self, now: datetime) -> timedelta:
         """Return the freshness that a cache filled at ``now`` gets."""
@@ -111,13 +124,37 @@ CLAIMS: Final = (
 )
 
 
-def discovery(issuer: str, ring: KeyRing) -> dict[str, object]:
+# Those of ID tokens (keyturn.accounts.oauth_server.id_claims).
+ID_CLAIMS: Final = (
+    "iss",
+    "sub",
+    "aud",
+    "exp",
+    "iat",
+    "nonce",
+    "auth_time",
+    "email",
+    "email_verified",
+    "phone_number",
+    "phone_number_verified",
+    "name",
+    "picture",
+    "preferred_username",
+    "updated_at",
+)
+
+
+def discovery(
+    issuer: str, ring: KeyRing, oauth: OAuthServerSettings = _NO_OAUTH
+) -> dict[str, object]:
     """Return OpenID Connect discovery metadata that claims nothing which is not here.
 
-    There is no OAuth authorization server, so there are no such endpoints, response types or
-    grants (an absent ``grant_types_supported`` would mean two of them). The algorithms are those of
-    the keys that verify now, the one that signs first.
+    While the OAuth server is off there are no such endpoints, response types or grants (an absent
+    ``grant_types_supported`` would mean two of them). The algorithms are those of the keys that
+    verify now, the one that signs first.
     """
+    if oauth.enabled:
+        return _oauth_discovery(issuer, ring, oauth)
     algorithms = dict.fromkeys(key.alg for key in ring.verifying)
     return {
         "issuer": issuer,
@@ -127,4 +164,31 @@ def discovery(issuer: str, ring: KeyRing) -> dict[str, object]:
         "subject_types_supported": ["public"],
         "id_token_signing_alg_values_supported": list(algorithms),
         "claims_supported": list(CLAIMS),
+    }
+
+
+def _oauth_discovery(issuer: str, ring: KeyRing, oauth: OAuthServerSettings) -> dict[str, object]:
+    """Return the metadata of the OAuth server (OpenID Connect Discovery §3, RFC 8414 §2).
+
+    ID tokens are never signed with a shared secret, whatever signs access tokens.
+    """
+    base = issuer.rstrip("/")
+    asymmetric = dict.fromkeys(key.alg for key in ring.verifying if not key.is_symmetric)
+    register = {"registration_endpoint": f"{base}/oauth/clients/register"}
+    return {
+        "issuer": issuer,
+        "authorization_endpoint": f"{base}/oauth/authorize",
+        "token_endpoint": f"{base}/oauth/token",
+        "jwks_uri": f"{base}{JWKS_PATH}",
+        "userinfo_endpoint": f"{base}/oauth/userinfo",
+        **(register if oauth.dynamic_registration else {}),
+        "scopes_supported": list(SCOPES),
+        "response_types_supported": ["code"],
+        "response_modes_supported": ["query"],
+        "grant_types_supported": list(GRANTS),
+        "subject_types_supported": ["public"],
+        "id_token_signing_alg_values_supported": list(asymmetric),
+        "token_endpoint_auth_methods_supported": list(AUTH_METHODS),
+        "code_challenge_methods_supported": ["S256", "plain"],
+        "claims_supported": list(ID_CLAIMS),
     }

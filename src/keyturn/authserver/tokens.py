@@ -12,7 +12,7 @@ from keyturn.authserver import bodies
 from keyturn.authserver.exchange import JSON, Exchange, Header, Reply
 from keyturn.authserver.problems import Refused, problem_of
 from keyturn.authserver.reporting import Metrics
-from keyturn.flows import redeem, refresh, sign_in
+from keyturn.flows import external, redeem, refresh, sign_in
 from keyturn.flows.plane import AuthPlane, Granted, client_info
 from keyturn.flows.ports.accounts import ClientInfo
 
@@ -86,7 +86,6 @@ def _boolean(value: bool) -> bytes:
 
 # Grants that GoTrue has and that are off here, answered as GoTrue does when they are.
 _OFF: Final[Mapping[str, tuple[int, str, str]]] = {
-    "id_token": (400, "provider_disabled", "No external provider is enabled"),
     "web3": (422, "web3_provider_disabled", "Web3 provider is disabled"),
 }
 _UNSUPPORTED: Final = (400, "invalid_credentials", "unsupported_grant_type")
@@ -104,6 +103,7 @@ class Tokens:
             "password": self._password,
             "refresh_token": self._refresh,
             "pkce": self._pkce,
+            "id_token": self._id_token,
         }
 
     async def token(self, exchange: Exchange) -> Reply:
@@ -143,6 +143,17 @@ class Tokens:
     async def _refresh(self, exchange: Exchange) -> Granted:
         body = await bodies.read(exchange, bodies.RefreshBody)
         return await refresh.refresh(self._plane, body.refresh_token or "", client_of(exchange))
+
+    async def _id_token(self, exchange: Exchange) -> Granted:
+        body = await bodies.read(exchange, bodies.IdTokenBody)
+        wanted = external.IdTokenGrant(
+            id_token=body.id_token or "",
+            nonce=body.nonce or "",
+            provider=body.provider or "",
+            client_id=body.client_id or "",
+            issuer=body.issuer or "",
+        )
+        return await external.id_token(self._plane, wanted, client_of(exchange))
 
     async def _pkce(self, exchange: Exchange) -> Granted:
         body = await bodies.read(exchange, bodies.PkceBody)

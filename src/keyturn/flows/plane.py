@@ -16,11 +16,14 @@ from keyturn.accounts.user import User
 from keyturn.clock import Clock
 from keyturn.flows.ports.accounts import AccountStore, ClientInfo
 from keyturn.flows.ports.columns import ColumnCipher
+from keyturn.flows.ports.custom_providers import CustomProviderStore
+from keyturn.flows.ports.external import ExternalStore, ProviderServers
 from keyturn.flows.ports.factors import FactorStore
 from keyturn.flows.ports.guards import CaptchaService, RateLimiter
 from keyturn.flows.ports.hashing import PasswordHasher
 from keyturn.flows.ports.hooks import HookCaller
 from keyturn.flows.ports.messages import Messages
+from keyturn.flows.ports.oauth_server import OAuthStore
 from keyturn.flows.ports.passkeys import PasskeyStore
 from keyturn.flows.ports.ring import RingSource
 from keyturn.flows.ports.sessions import SessionStore
@@ -42,6 +45,10 @@ class AuthPlane:
     ring: RingSource
     hasher: PasswordHasher
     hooks: HookCaller
+    oauth: OAuthStore
+    external: ExternalStore
+    providers: ProviderServers
+    custom_providers: CustomProviderStore
     clock: Clock
     entropy: Callable[[int], bytes]
     messages: Messages | None = None

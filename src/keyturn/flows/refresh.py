@@ -12,6 +12,7 @@ from keyturn.accounts.refresh_tokens import SignedToken, SimpleToken
 from keyturn.flows.issue import V2, grant
 from keyturn.flows.plane import AuthPlane, Granted, RefreshFacts
 from keyturn.flows.ports.accounts import ClientInfo, RefreshOutcome
+from keyturn.flows.ports.oauth_server import RefreshStore
 
 _PREFIX = 5
 _PATIENCE_SECONDS = 5.0
@@ -21,37 +22,44 @@ _PAUSE_SPREAD_SECONDS = 0.020
 Attempt = Callable[[datetime], Awaitable[RefreshOutcome]]
 
 
-async def refresh(plane: AuthPlane, token: str, client: ClientInfo) -> Granted:
+async def refresh(
+    plane: AuthPlane, token: str, client: ClientInfo, store: RefreshStore | None = None
+) -> Granted:
     """Return new tokens for ``token``: one round trip unless somebody holds the session's lock.
 
     Raises the ``AuthError`` rows that begin with ``refresh_``; after 5 seconds of finding the
     session locked, ``refresh_conflict`` (409). A session of an OAuth client raises
-    ``OAuthRefusal``: only that client may refresh it, and this endpoint has no client.
+    ``OAuthRefusal``: only that client may refresh it, through its own ``store``.
     """
+    store = store or plane.accounts
     parsed = refresh_tokens.parse(token)
     if isinstance(parsed, SimpleToken):
-        attempt = _swapping(plane, parsed, client)
+        attempt = _swapping(plane, store, parsed, client)
     else:
-        attempt = _counting(plane, parsed, client)
+        attempt = _counting(plane, store, parsed, client)
     now, outcome = await _patiently(plane, attempt)
     return await granted(plane, outcome, now, client)
 
 
-def _swapping(plane: AuthPlane, token: SimpleToken, client: ClientInfo) -> Attempt:
+def _swapping(
+    plane: AuthPlane, store: RefreshStore, token: SimpleToken, client: ClientInfo
+) -> Attempt:
     settings = plane.settings
     fresh = refresh_tokens.new_simple(plane.entropy(refresh_tokens.V1_ENTROPY))
     upgrade = settings.refresh_algorithm_version == V2
     key = refresh_tokens.new_key(plane.entropy(refresh_tokens.KEY_BYTES)) if upgrade else ""
 
     def attempt(now: datetime) -> Awaitable[RefreshOutcome]:
-        return plane.accounts.refresh_v1(token.text, fresh, key, settings, client, now)
+        return store.refresh_v1(token.text, fresh, key, settings, client, now)
 
     return attempt
 
 
-def _counting(plane: AuthPlane, token: SignedToken, client: ClientInfo) -> Attempt:
+def _counting(
+    plane: AuthPlane, store: RefreshStore, token: SignedToken, client: ClientInfo
+) -> Attempt:
     async def once(now: datetime, key: str | None) -> RefreshOutcome:
-        return await plane.accounts.refresh_v2(
+        return await store.refresh_v2(
             token.session_id,
             token.counter,
             token.signed,

@@ -126,6 +126,7 @@ def auth_app(
         issuer=settings.issuer,
         max_age=server.jwks_max_age,
         hurried=server.jwks_hurried_max_age,
+        oauth=settings.accounts.oauth_server,
     )
     health = Health(ping, plane.ring, server.ready_timeout)
     return AuthApp(

@@ -9,7 +9,10 @@ from keyturn.adapters.captcha import SiteVerify
 from keyturn.adapters.column_cipher import Columns
 from keyturn.adapters.http_client import StandardHttpClient
 from keyturn.adapters.postgres.account_store import PostgresAccountStore
+from keyturn.adapters.postgres.custom_provider_store import PostgresCustomProviderStore
+from keyturn.adapters.postgres.external_store import PostgresExternalStore
 from keyturn.adapters.postgres.factor_store import PostgresFactorStore
+from keyturn.adapters.postgres.oauth_store import PostgresOAuthStore
 from keyturn.adapters.postgres.passkey_store import PostgresPasskeyStore
 from keyturn.adapters.postgres.pool import Pool
 from keyturn.adapters.postgres.rate_limiter import PostgresRateLimiter
@@ -22,6 +25,7 @@ from keyturn.flows.ports.ring import RingSource
 from keyturn.secret import Secret
 from keyturn.secret_access import reveal
 from keyturn.wiring.hooks import open_hooks
+from keyturn.wiring.providers import provider_servers
 from keyturn.wiring.settings import BadSettings, CaptchaSettings, ColumnSettings
 
 _LARGEST_ANSWER = 64 * 1024
@@ -53,6 +57,10 @@ def auth_plane(
         ring=ring,
         hasher=hasher,
         hooks=open_hooks(pool),
+        oauth=PostgresOAuthStore(pool),
+        external=PostgresExternalStore(pool),
+        providers=provider_servers(),
+        custom_providers=PostgresCustomProviderStore(pool),
         clock=clock,
         entropy=system.entropy,
     )

@@ -16,11 +16,13 @@ from typing import Any, Final
 from keyturn.accounts.limits import LimitSettings
 from keyturn.accounts.message_settings import MessageSettings
 from keyturn.accounts.mfa import MfaSettings, WebAuthnSettings
+from keyturn.accounts.oauth_server import OAuthServerSettings
 from keyturn.accounts.settings import AuthSettings
 from keyturn.authserver.options import ServerOptions
 from keyturn.errors import UsageError
 from keyturn.keyring.policy import RingPolicy
 from keyturn.secret import Secret
+from keyturn.wiring.settings_external import external_settings
 from keyturn.wiring.settings_hooks import hook_settings
 from keyturn.wiring.settings_idle import why_idle
 from keyturn.wiring.settings_parse import BadValue
@@ -39,11 +41,13 @@ _GROUPS: Final = (
     "columns",
     "mfa",
     "hooks",
+    "oauth",
+    "external",
+    "messages",
+    "delivery",
     "limits",
     "webauthn",
     "captcha",
-    "messages",
-    "delivery",
 )
 
 
@@ -85,17 +89,6 @@ class ColumnSettings:
 
 
 @dataclass(frozen=True)
-class CaptchaSettings:
-    """Whose captcha is asked for, and how its answers are checked."""
-
-    enabled: bool = False
-    provider: str = "hcaptcha"
-    secret: Secret | None = None
-    timeout: timedelta = timedelta(seconds=10)
-    url: str | None = None
-
-
-@dataclass(frozen=True)
 class DeliverySettings:
     """How mail and SMS leave this server; without a host or a provider they do not."""
 
@@ -112,6 +105,17 @@ class DeliverySettings:
     twilio_token: Secret | None = None
     twilio_sender: str = ""
     twilio_content: str = ""
+
+
+@dataclass(frozen=True)
+class CaptchaSettings:
+    """Whose captcha is asked for, and how its answers are checked."""
+
+    enabled: bool = False
+    provider: str = "hcaptcha"
+    secret: Secret | None = None
+    timeout: timedelta = timedelta(seconds=10)
+    url: str | None = None
 
 
 @dataclass(frozen=True)
@@ -179,6 +183,7 @@ def _assemble(groups: dict[str, dict[str, Any]], environment: Mapping[str, str])
 
 def _accounts(groups: Mapping[str, dict[str, Any]]) -> AuthSettings:
     """Return the settings of the account flows; raises :class:`BadSettings`."""
+    issuer = groups["accounts"].get("issuer") or groups["server"]["external_url"]
     try:
         hooks = hook_settings(groups["hooks"])
     except BadValue as problem:
@@ -187,6 +192,8 @@ def _accounts(groups: Mapping[str, dict[str, Any]]) -> AuthSettings:
         **groups["accounts"],
         mfa=MfaSettings(**groups["mfa"]),
         hooks=hooks,
+        oauth_server=OAuthServerSettings(**groups["oauth"], issuer=issuer),
+        external=external_settings(groups["external"], groups["server"]["external_url"]),
         limits=LimitSettings(**groups["limits"]),
         webauthn=WebAuthnSettings(**groups["webauthn"]),
     )

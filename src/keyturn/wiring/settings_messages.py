@@ -86,7 +86,7 @@ _LINKS: Final = (
         "GOTRUE_EXTERNAL_FLOW_STATE_EXPIRY_DURATION",
         parse.flow_life,
         "5m",
-        "messages.flow_life",
+        "messages.flow_life external.flow_life",
         "How long the code of a PKCE flow can be exchanged; at least 5 minutes.",
     ),
     _row(

@@ -10,10 +10,12 @@ from collections.abc import Mapping
 from typing import Final
 
 from keyturn.wiring.settings_accounts import ACCOUNTS
+from keyturn.wiring.settings_external import EXTERNAL
 from keyturn.wiring.settings_factors import FACTORS
 from keyturn.wiring.settings_guards import GUARDS
 from keyturn.wiring.settings_hooks import HOOKS
 from keyturn.wiring.settings_messages import MESSAGES
+from keyturn.wiring.settings_oauth import OAUTH_SERVER
 from keyturn.wiring.settings_operation import OPERATION
 from keyturn.wiring.settings_process import PROCESS
 from keyturn.wiring.settings_row import Setting
@@ -23,6 +25,8 @@ SECTIONS: Final[Mapping[str, tuple[Setting, ...]]] = {
     **ACCOUNTS,
     **FACTORS,
     **HOOKS,
+    **OAUTH_SERVER,
+    **EXTERNAL,
     **GUARDS,
     **MESSAGES,
     **OPERATION,

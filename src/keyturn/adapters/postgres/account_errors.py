@@ -13,6 +13,7 @@ _UNIQUE = {
     "users_email_partial_key": "email_exists",
     "users_phone_key": "phone_exists",
     "users_pkey": "user_exists",
+    "custom_oauth_providers_identifier_key": "custom_provider_exists",
     "mfa_factors_user_friendly_name_unique": "factor_name_conflict",
     "unique_phone_factor_per_user": "factor_phone_verified",
 }

@@ -248,7 +248,7 @@ class PostgresAccountStore:
     def _rules(self, settings: AuthSettings) -> tuple[object, ...]:
         """Keep the value for the settings object seen last: in a server there is only one."""
         if settings is not self._settings:
-            self._settings, self._settings_rules = settings, _rules(settings)
+            self._settings, self._settings_rules = settings, refresh_rules(settings)
         return self._settings_rules
 
     async def _one(self, sql: str, *arguments: str) -> Credentials | None:
@@ -266,7 +266,7 @@ def _opened(row: Any) -> Opened:
     return Opened(account_rows.user(row["who"]), account_rows.session(row["opened"]))
 
 
-def _rules(settings: AuthSettings) -> tuple[object, ...]:
+def refresh_rules(settings: AuthSettings) -> tuple[object, ...]:
     """Return the value of type ``keyturn.refresh_rules`` that ``settings`` mean."""
     return (
         settings.refresh_rotation,

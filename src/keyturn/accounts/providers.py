@@ -1,0 +1,236 @@
+"""External sign-in providers: what one needs to be told, and what it tells about a user.
+
+One implementation serves all of them (gotrue.md §6.6); :mod:`keyturn.accounts.provider_rows` has a
+row per provider.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Final
+
+from keyturn.accounts.errors import AuthError, refuse
+from keyturn.secret import Secret
+
+_LONGEST_TEXT: Final = 2048
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimMap:
+    """Where a profile has what; dotted paths into its JSON, empty: it does not say.
+
+    ``verified`` may be ``=true``: the provider has verified every address that it shows; behind a
+    ``?`` stands a path of which it is enough that something is there.
+    """
+
+    sub: str = "sub"
+    email: str = "email"
+    verified: str = "email_verified"
+    name: str = "name"
+    picture: str = "picture"
+    username: str = "preferred_username"
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderRow:
+    """One provider. URLs beginning with ``/`` lie below its base, which settings may replace.
+
+    With ``issuer`` the profile is the ID token's claims (OpenID Connect) unless there is a
+    ``userinfo`` URL, and endpoints that are empty are discovered.
+    """
+
+    name: str
+    base: str = ""
+    authorize: str = ""
+    token: str = ""
+    userinfo: str = ""
+    emails: str = ""
+    issuer: str = ""
+    discovery: str = ""
+    jwks: str = ""
+    scopes: tuple[str, ...] = ()
+    claims: ClaimMap = ClaimMap()
+    parameters: tuple[tuple[str, str], ...] = ()
+    headers: tuple[tuple[str, str], ...] = ()
+    basic: bool = False
+    """The secret goes into an ``Authorization`` header instead of the body."""
+    pkce: bool = False
+    separator: str = " "
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderSettings:
+    """What the operator says about one provider (GoTrue's ``EXTERNAL_<P>_*``)."""
+
+    enabled: bool = False
+    client_ids: tuple[str, ...] = ()
+    secret: Secret | None = None
+    redirect_uri: str = ""
+    url: str = ""
+    skip_nonce_check: bool = False
+    email_optional: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Provider:
+    """A provider that is on: its row and the operator's settings."""
+
+    row: ProviderRow
+    settings: ProviderSettings
+
+    @property
+    def name(self) -> str:
+        """What ``provider`` is in the API and in ``auth.identities``."""
+        return self.row.name
+
+    @property
+    def client_id(self) -> str:
+        """The client id that this server shows; further ones are accepted in ID tokens."""
+        return self.settings.client_ids[0]
+
+    def url(self, text: str) -> str:
+        """Return an address of the row, which may lie below the base."""
+        if not text or "://" in text:
+            return text
+        return (self.settings.url or self.row.base).rstrip("/") + text
+
+    @property
+    def issuer(self) -> str:
+        """The issuer of its ID tokens; empty: it has none."""
+        return self.settings.url or self.url(self.row.issuer) if self.row.issuer else ""
+
+
+@dataclass(frozen=True, slots=True)
+class ExternalSettings:
+    """Sign-in with other providers: which are on, and how long a flow may take."""
+
+    providers: Mapping[str, ProviderSettings] = field(default_factory=dict)
+    flow_life: timedelta = timedelta(minutes=5)  # EXTERNAL_FLOW_STATE_EXPIRY_DURATION
+    callback: str = "http://localhost:9999/callback"  # where providers send users back
+    custom_enabled: bool = True  # CUSTOM_OAUTH_ENABLED
+    most_custom: int = 0  # CUSTOM_OAUTH_MAX_PROVIDERS; 0: any number
+
+    def find(self, rows: Mapping[str, ProviderRow], name: str) -> Provider:
+        """Return a provider that is on; raises ``validation_failed`` in GoTrue's words."""
+        row = rows.get(name.lower())
+        if row is None:
+            raise unsupported(f"Provider {name[:64]} could not be found")
+        settings = self.providers.get(row.name, ProviderSettings())
+        if not settings.enabled:
+            raise unsupported("provider is not enabled")
+        if not settings.client_ids:
+            raise unsupported("missing OAuth client ID")
+        return Provider(row, settings)
+
+
+def unsupported(text: str) -> AuthError:
+    """Return the refusal of a provider, in GoTrue's words."""
+    return refuse("validation_failed", f"Unsupported provider: {text}")
+
+
+@dataclass(frozen=True, slots=True)
+class Email:
+    """One address of a profile."""
+
+    address: str
+    verified: bool = False
+    primary: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """What a provider says about a user; ``data`` is what ``identity_data`` keeps."""
+
+    sub: str
+    emails: tuple[Email, ...]
+    data: Mapping[str, object]
+
+    @property
+    def primary(self) -> Email:
+        """The address that counts: the primary one, else a verified one, else the first."""
+        ranked = sorted(self.emails, key=lambda email: (not email.primary, not email.verified))
+        return ranked[0] if ranked else Email("")
+
+
+def profile_of(
+    provider: Provider, claims: Mapping[str, object], emails: Sequence[Mapping[str, object]] = ()
+) -> Profile:
+    """Read a profile by the row's map; ``emails`` is a list of ``{email, verified, primary}``.
+
+    Raises ``external_no_subject`` and ``external_no_email`` when what is needed is not there.
+    """
+    where = provider.row.claims
+    sub = _text(_at(claims, where.sub))
+    if not sub:
+        raise refuse("external_no_subject")
+    found = tuple(_listed(emails)) or tuple(_own(claims, where))
+    if not found and not provider.settings.email_optional:
+        raise refuse("external_no_email", "Error getting user email from external provider")
+    primary = Profile(sub, found, {}).primary
+    name, picture = _text(_at(claims, where.name)), _text(_at(claims, where.picture))
+    username = _text(_at(claims, where.username))
+    told: dict[str, object] = {
+        "iss": provider.issuer or provider.url(provider.row.base),
+        "sub": sub,
+        "name": name,
+        "full_name": name,
+        "email": primary.address,
+        "picture": picture,
+        "avatar_url": picture,
+        "user_name": username,
+        "preferred_username": username,
+        "provider_id": sub,
+    }
+    data = {key: value for key, value in told.items() if value}
+    data |= {"email_verified": primary.verified, "phone_verified": False}
+    return Profile(sub, found, data)
+
+
+def _own(claims: Mapping[str, object], where: ClaimMap) -> list[Email]:
+    address = _text(_at(claims, where.email)).lower()
+    if not address:
+        return []
+    return [Email(address, verified=_verified(claims, where.verified), primary=True)]
+
+
+def _verified(claims: Mapping[str, object], where: str) -> bool:
+    if where == "=true":
+        return True
+    if where.startswith("?"):
+        return bool(_at(claims, where[1:]))
+    said = _at(claims, where)
+    return said is True or said == "true"
+
+
+def _listed(emails: Sequence[Mapping[str, object]]) -> list[Email]:
+    found = []
+    for entry in emails:
+        address = _text(entry.get("email")).lower()
+        if address:
+            verified = entry.get("verified") is True or entry.get("is_confirmed") is True
+            primary = entry.get("primary") is True or entry.get("is_primary") is True
+            found.append(Email(address, verified, primary))
+    return found
+
+
+def _at(document: object, path: str) -> object:
+    """Return what lies at a dotted path; None when the way ends."""
+    if not path:
+        return None
+    for step in path.split("."):
+        if isinstance(document, Mapping):
+            document = document.get(step)
+        elif isinstance(document, list) and step.isdecimal() and int(step) < len(document):
+            document = document[int(step)]
+        else:
+            return None
+    return document
+
+
+def _text(value: object) -> str:
+    """Return text, or a number as text (ids are often numbers); else empty."""
+    if isinstance(value, bool) or not isinstance(value, str | int):
+        return ""
+    return str(value)[:_LONGEST_TEXT]

@@ -1,0 +1,116 @@
+"""Flows of external sign-in and the accounts that they lead to (migration 0051)."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, Final
+
+import msgspec
+
+from keyturn.accounts.providers import Profile
+from keyturn.adapters.postgres import account_rows
+from keyturn.adapters.postgres.account_errors import translated
+from keyturn.adapters.postgres.pool import Pool
+from keyturn.adapters.postgres.queries import load
+from keyturn.flows.ports.accounts import ClientInfo, NewSession, NewUser
+from keyturn.flows.ports.external import Entered, Flow, ProviderTokens
+
+_PACKAGE: Final = "keyturn.adapters.postgres"
+_BEGIN: Final = load(_PACKAGE, "external/begin")
+_ENTER: Final = load(_PACKAGE, "external/enter")
+_FLOW: Final = load(_PACKAGE, "external/flow")
+_IS_NEW: Final = load(_PACKAGE, "external/is_new")
+
+
+class PostgresExternalStore:
+    """Implements :class:`keyturn.flows.ports.external.ExternalStore`."""
+
+    def __init__(self, pool: Pool) -> None:
+        """``pool`` connects as ``supabase_auth_admin`` to a migrated database."""
+        self._pool = pool
+
+    async def begin(self, flow: Flow) -> None:
+        """Keep a flow."""
+        with translated("saving_authorization"):
+            await self._pool.fetchval(
+                _BEGIN,
+                flow.id,
+                flow.provider,
+                flow.redirect_to,
+                flow.auth_code,
+                flow.challenge,
+                flow.method,
+                flow.verifier,
+                flow.created_at,
+            )
+
+    async def flow(self, flow_id: str) -> Flow | None:
+        """Return a flow that nobody has finished."""
+        row = await self._pool.fetchrow(_FLOW, flow_id)
+        return None if row is None else Flow(*tuple(row))
+
+    async def is_new(self, provider: str, profile: Profile) -> bool:
+        """Tell whether entering would make an account."""
+        verified = [email.address for email in profile.emails if email.verified]
+        return bool(await self._pool.fetchval(_IS_NEW, provider, profile.sub, verified))
+
+    async def enter(
+        self,
+        flow_id: str | None,
+        provider: str,
+        profile: Profile,
+        new: NewUser,
+        tokens: ProviderTokens,
+        session: NewSession,
+        client: ClientInfo,
+        now: datetime,
+        *,
+        may_sign_up: bool,
+        autoconfirm: bool,
+        audit: bool,
+    ) -> Entered:
+        """Find or make the account, link the identity, and finish the flow."""
+        with translated("saving_user"):
+            row: Any = await self._pool.fetchrow(
+                _ENTER,
+                flow_id,
+                _json(_identity(provider, profile)),
+                account_rows.document(new),
+                may_sign_up,
+                autoconfirm,
+                _json({"access_token": tokens.access_token, "refresh_token": tokens.refresh_token}),
+                session.id,
+                session.token,
+                session.hmac_key,
+                now,
+                client.ip,
+                client.user_agent,
+                audit,
+            )
+        if row["verdict"] != "ok":
+            return Entered(row["verdict"])
+        who, opened = row["who"], row["opened"]
+        return Entered(
+            "ok",
+            row["auth_code"],
+            account_rows.user(who) if who else None,
+            account_rows.session(opened) if opened else None,
+        )
+
+
+def _identity(provider: str, profile: Profile) -> dict[str, object]:
+    primary = profile.primary
+    return {
+        "provider": provider,
+        "sub": profile.sub,
+        "email": primary.address,
+        "email_verified": primary.verified,
+        "emails": [
+            {"email": email.address, "verified": email.verified} for email in profile.emails
+        ],
+        "data": profile.data,
+    }
+
+
+def _json(value: object) -> str:
+    return msgspec.json.encode(value).decode()

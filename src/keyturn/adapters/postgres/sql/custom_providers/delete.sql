@@ -1,0 +1,1 @@
+delete from auth.custom_oauth_providers c where c.identifier = $1 returning true

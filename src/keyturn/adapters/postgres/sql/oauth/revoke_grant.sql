@@ -1,0 +1,1 @@
+select keyturn.oauth_revoke($1, $2, $3, $4, $5)

@@ -1,0 +1,273 @@
+"""Signing in with another provider: out to it, and back (gotrue.md §4.2, §6.6)."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final
+from urllib.parse import urlencode
+
+from keyturn.accounts.errors import AuthError, OAuthRefusal, refuse
+from keyturn.accounts.identifiers import (
+    require_storable,
+    require_storable_json,
+    uuid4_from,
+    uuid_text,
+)
+from keyturn.accounts.one_time import challenge, challenges_of
+from keyturn.accounts.provider_rows import PROVIDERS
+from keyturn.accounts.providers import Profile, Provider, profile_of
+from keyturn.flows.custom_providers import find
+from keyturn.flows.hooks import before_user_created
+from keyturn.flows.issue import first_token, grant, new_session
+from keyturn.flows.plane import AuthPlane, Granted
+from keyturn.flows.ports.accounts import ClientInfo, NewUser
+from keyturn.flows.ports.external import Entered, Flow, ProviderTokens
+
+METHOD: Final = "oauth"
+_OWN: Final = frozenset(
+    {
+        "provider",
+        "scopes",
+        "redirect_to",
+        "code_challenge",
+        "code_challenge_method",
+        "invite_token",
+        "skip_http_redirect",
+        "client_id",
+        "redirect_uri",
+        "response_type",
+        "state",
+        "scope",
+    }
+)
+_VERIFIER_BYTES: Final = 48
+_MOST_PARAMETERS: Final = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Departure:
+    """``GET /authorize``; ``parameters`` is the whole query, of which the rest goes along."""
+
+    provider: str
+    redirect_to: str
+    scopes: str = ""
+    code_challenge: str = ""
+    code_challenge_method: str = ""
+    parameters: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """Where the browser goes: with a code (PKCE), or with tokens."""
+
+    redirect_to: str
+    auth_code: str | None = field(default=None, repr=False)
+    granted: Granted | None = None
+    tokens: ProviderTokens = field(default_factory=ProviderTokens)
+
+
+class ExternalFailed(Exception):
+    """A callback failed after its flow was found: the browser goes back with the reason."""
+
+    def __init__(self, refused: AuthError, flow: Flow) -> None:
+        """``refused`` says why."""
+        super().__init__(refused.message)
+        self.refused = refused
+        self.flow = flow
+
+
+async def depart(plane: AuthPlane, wanted: Departure) -> str:
+    """Keep a flow and return the provider's page to send the browser to.
+
+    Raises ``validation_failed`` for a provider that is not on, the rows of PKCE, and
+    ``external_exchange`` when the provider's endpoints cannot be discovered.
+    """
+    provider = await find(plane, wanted.provider)
+    require_storable(wanted.redirect_to)
+    proof = challenge(wanted.code_challenge, wanted.code_challenge_method)
+    verifier = ""
+    if provider.row.pkce:
+        verifier = base64.urlsafe_b64encode(plane.entropy(_VERIFIER_BYTES)).decode()
+    flow = Flow(
+        id=uuid4_from(plane.entropy(16)),
+        provider=provider.name,
+        redirect_to=wanted.redirect_to,
+        created_at=plane.clock(),
+        auth_code=uuid4_from(plane.entropy(16)) if proof else None,
+        challenge=proof.text if proof else None,
+        method=proof.method if proof else None,
+        verifier=verifier,
+    )
+    endpoint = await plane.providers.authorize_url(provider)
+    await plane.external.begin(flow)
+    query = urlencode(_query(plane, provider, wanted, flow))
+    return f"{endpoint}{'&' if '?' in endpoint else '?'}{query}"
+
+
+def _query(plane: AuthPlane, provider: Provider, wanted: Departure, flow: Flow) -> dict[str, str]:
+    extra = {name: text for name, text in wanted.parameters.items() if name not in _OWN}
+    scopes = dict.fromkeys((*provider.row.scopes, *wanted.scopes.replace(",", " ").split()))
+    query = {
+        **dict(list(extra.items())[:_MOST_PARAMETERS]),
+        **dict(provider.row.parameters),
+        "client_id": provider.client_id,
+        "redirect_uri": _callback(plane, provider),
+        "response_type": "code",
+        "scope": provider.row.separator.join(scopes),
+        "state": flow.id,
+    }
+    if flow.verifier:
+        query["code_challenge"] = challenges_of(flow.verifier)["s256"]
+        query["code_challenge_method"] = "S256"
+    return query
+
+
+def _callback(plane: AuthPlane, provider: Provider) -> str:
+    return provider.settings.redirect_uri or plane.settings.external.callback
+
+
+async def flow_of(plane: AuthPlane, state: str) -> Flow:
+    """Return the flow that ``state`` names.
+
+    Raises ``oauth_state_missing``, ``oauth_state_invalid`` and ``oauth_state_expired``.
+    """
+    if not state:
+        raise refuse("oauth_state_missing")
+    flow_id = uuid_text(state)
+    flow = await plane.external.flow(flow_id) if flow_id else None
+    if flow is None:
+        raise refuse("oauth_state_invalid")
+    if flow.created_at + plane.settings.external.flow_life < plane.clock():
+        raise refuse("oauth_state_expired")
+    return flow
+
+
+async def arrive(plane: AuthPlane, flow: Flow, code: str, client: ClientInfo) -> Arrival:
+    """Exchange the provider's code, find or make the account, and finish the flow.
+
+    Raises :class:`ExternalFailed` with the reason.
+    """
+    try:
+        return await _arrive(plane, flow, code, client)
+    except AuthError as refused:
+        raise ExternalFailed(refused, flow) from refused
+
+
+async def _arrive(plane: AuthPlane, flow: Flow, code: str, client: ClientInfo) -> Arrival:
+    if not code:
+        raise refuse("oauth_code_missing")
+    provider = await find(plane, flow.provider)
+    tokens = await plane.providers.exchange(
+        provider, code, _callback(plane, provider), flow.verifier
+    )
+    profile = await plane.providers.profile(provider, tokens)
+    entered, granted = await _enter(plane, provider, profile, tokens, client, flow.id)
+    return Arrival(flow.redirect_to, entered.auth_code, granted, tokens)
+
+
+async def _enter(
+    plane: AuthPlane,
+    provider: Provider,
+    profile: Profile,
+    tokens: ProviderTokens,
+    client: ClientInfo,
+    flow_id: str | None = None,
+) -> tuple[Entered, Granted | None]:
+    require_storable_json(dict(profile.data))
+    settings = plane.settings
+    session = new_session(plane, METHOD, provider.name)
+    now = plane.clock()
+    new = NewUser(
+        id=uuid4_from(plane.entropy(16)),
+        aud=settings.jwt_aud,
+        role=settings.default_group,
+        email=profile.primary.address,
+        user_metadata=profile.data,
+        app_metadata={"provider": provider.name, "providers": [provider.name]},
+    )
+    if settings.hooks.before_user_created is not None and await plane.external.is_new(
+        provider.name, profile
+    ):
+        await before_user_created(plane, new, client)
+    entered = await plane.external.enter(
+        flow_id,
+        provider.name,
+        profile,
+        new,
+        tokens,
+        session,
+        client,
+        now,
+        may_sign_up=not settings.disable_signup,
+        autoconfirm=settings.mailer_autoconfirm,
+        audit=settings.audit_log_postgres,
+    )
+    if entered.verdict != "ok":
+        raise refuse(entered.verdict)
+    if entered.user is None or entered.session is None:
+        return entered, None
+    token = first_token(session)
+    return entered, await grant(plane, entered.user, entered.session, token, now, client=client)
+
+
+@dataclass(frozen=True, slots=True)
+class IdTokenGrant:
+    """``POST /token?grant_type=id_token``; empty members were not sent."""
+
+    id_token: str = field(default="", repr=False)
+    nonce: str = field(default="", repr=False)
+    provider: str = ""
+    client_id: str = ""
+    issuer: str = ""
+
+
+async def id_token(plane: AuthPlane, wanted: IdTokenGrant, client: ClientInfo) -> Granted:
+    """Sign in with an ID token that an application got from the provider itself.
+
+    Its signature is verified with the provider's published keys, its audience must be one of the
+    provider's client ids, and its nonce must be the SHA-256 of ``nonce``. Raises ``OAuthRefusal``
+    and ``validation_failed``.
+    """
+    if not wanted.id_token:
+        raise OAuthRefusal("invalid request", "id_token required")
+    if not wanted.provider and not (wanted.client_id and wanted.issuer):
+        raise OAuthRefusal("invalid request", "provider or client_id and issuer required")
+    if wanted.provider:
+        provider = await find(plane, wanted.provider)
+    else:
+        provider = _by_issuer(plane, wanted)
+    claims = await plane.providers.id_claims(provider, wanted.id_token)
+    if not provider.settings.skip_nonce_check:
+        _check_nonce(claims.get("nonce"), wanted.nonce)
+    profile = profile_of(provider, claims)
+    _, granted = await _enter(plane, provider, profile, ProviderTokens(), client)
+    if granted is None:
+        raise refuse("external_profile")
+    return granted
+
+
+def _by_issuer(plane: AuthPlane, wanted: IdTokenGrant) -> Provider:
+    settings = plane.settings.external
+    for name, each in settings.providers.items():
+        if each.enabled and name in PROVIDERS and each.client_ids:
+            provider = settings.find(PROVIDERS, name)
+            if provider.issuer and provider.issuer == wanted.issuer:
+                return provider
+    raise refuse("provider_disabled", f"Provider (issuer {wanted.issuer[:128]!r}) is not enabled")
+
+
+def _check_nonce(claimed: object, given: str) -> None:
+    """A nonce binds the token to the application that asked for it (OIDC Core §15.5.2)."""
+    text = claimed if isinstance(claimed, str) else ""
+    if bool(text) != bool(given):
+        raise OAuthRefusal(
+            "invalid request", "Passed nonce and nonce in id_token should either both exist or not."
+        )
+    if not given:
+        return
+    digest = challenges_of(given)["s256"]
+    hexadecimal = base64.urlsafe_b64decode(digest + "=").hex()
+    if text not in {hexadecimal, digest}:
+        raise OAuthRefusal("invalid nonce", "Nonces mismatch")

@@ -1,0 +1,106 @@
+"""What sign-in with other providers needs: their servers, and where flows and accounts are kept."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Protocol
+
+from keyturn.accounts.providers import Profile, Provider
+from keyturn.accounts.sessions import Session
+from keyturn.accounts.user import User
+from keyturn.flows.ports.accounts import ClientInfo, NewSession, NewUser
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderTokens:
+    """What a provider's token endpoint answered; empty members were not there."""
+
+    access_token: str = field(default="", repr=False)
+    refresh_token: str = field(default="", repr=False)
+    id_token: str = field(default="", repr=False)
+
+
+class ProviderServers(Protocol):
+    """Talks to providers. Every method raises ``external_exchange`` or ``external_profile``."""
+
+    async def authorize_url(self, provider: Provider) -> str:
+        """Return the provider's authorization endpoint, discovered when it is not known."""
+        ...
+
+    async def exchange(
+        self, provider: Provider, code: str, redirect_uri: str, verifier: str
+    ) -> ProviderTokens:
+        """Exchange an authorization code."""
+        ...
+
+    async def profile(self, provider: Provider, tokens: ProviderTokens) -> Profile:
+        """Return who signed in: from userinfo, or from the ID token, which is verified."""
+        ...
+
+    async def id_claims(self, provider: Provider, id_token: str) -> Mapping[str, object]:
+        """Return the claims of an ID token that the provider's own keys have signed.
+
+        Issuer, audience and times are checked. Raises ``OAuthRefusal("invalid request")``.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Flow:
+    """A sign-in that is under way; its id is the ``state`` that the provider returns."""
+
+    id: str
+    provider: str
+    redirect_to: str
+    created_at: datetime
+    auth_code: str | None = field(default=None, repr=False)
+    challenge: str | None = None
+    method: str | None = None
+    verifier: str = field(default="", repr=False)
+    """Ours towards the provider, where it speaks PKCE."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entered:
+    """``verdict`` is ``ok`` or an error row; ``auth_code`` for PKCE, else a session."""
+
+    verdict: str
+    auth_code: str | None = field(default=None, repr=False)
+    user: User | None = None
+    session: Session | None = None
+
+
+class ExternalStore(Protocol):
+    """Flows and external accounts; every method is one round trip."""
+
+    async def begin(self, flow: Flow) -> None:
+        """Keep a flow."""
+        ...
+
+    async def flow(self, flow_id: str) -> Flow | None:
+        """Return a flow that nobody has finished."""
+        ...
+
+    async def is_new(self, provider: str, profile: Profile) -> bool:
+        """Tell whether entering would make an account."""
+        ...
+
+    async def enter(
+        self,
+        flow_id: str | None,
+        provider: str,
+        profile: Profile,
+        new: NewUser,
+        tokens: ProviderTokens,
+        session: NewSession,
+        client: ClientInfo,
+        now: datetime,
+        *,
+        may_sign_up: bool,
+        autoconfirm: bool,
+        audit: bool,
+    ) -> Entered:
+        """Find or make the account, link the identity, and finish the flow."""
+        ...
