@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+import signal
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import uvloop
 
@@ -37,7 +39,17 @@ def run_rehearsal(options: RehearsalOptions, watch: Watch) -> dict[str, Report]:
     """Return what came of it, by the name of the way: ``keyturn``, or the two naive ones."""
     folder, ask = deployment_of(options.folder, options.files, options.env_files, options.profiles)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        return runner.run(_rehearsed(folder, ask, options, watch))
+        try:
+            return runner.run(_stoppable(_rehearsed(folder, ask, options, watch)))
+        except asyncio.CancelledError:
+            raise KeyboardInterrupt from None
+
+
+async def _stoppable(work: Coroutine[Any, Any, dict[str, Report]]) -> dict[str, Report]:
+    """End ``work`` by a stop signal as by Ctrl-C: the copy, which holds secrets, is deleted."""
+    task = asyncio.ensure_future(work)
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+    return await task
 
 
 async def _rehearsed(
