@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from pathlib import Path
 
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 from tests.cli_migrate.conftest import QUIET
 from tests.support.command import RunWith
 from tests.support.deployments import Deployment
@@ -265,3 +268,31 @@ def test_a_file_with_other_keys_than_one_private_key_is_refused(
     refused = run("migrate", str(legacy.folder), "--key-file", str(private), "--alg", "ES256")
     assert refused.code == 2
     assert "for RS256, not for ES256" in refused.err
+
+
+def test_a_key_on_another_curve_is_refused_by_name(
+    run: RunWith, legacy: Deployment, tmp_path: Path
+) -> None:
+    key = ec.generate_private_key(ec.SECP384R1())
+    clear, sealed = tmp_path / "p384.pem", tmp_path / "sealed.pem"
+    pkcs8 = (serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8)
+    clear.write_bytes(key.private_bytes(*pkcs8, serialization.NoEncryption()))
+    sealed.write_bytes(key.private_bytes(*pkcs8, serialization.BestAvailableEncryption(b"word")))
+    refused = run("migrate", str(legacy.folder), "--key-file", str(clear))
+    assert refused.code == 2
+    assert str(clear) in refused.err
+    assert "keyturn keys generate" in refused.err
+    refused = run("migrate", str(legacy.folder), "--key-file", str(sealed))
+    assert f"{sealed}: the PEM key is encrypted" in refused.err
+    assert "openssl pkcs8" in refused.err
+
+
+def test_two_keys_with_one_name_are_shown_where_they_stand(
+    run: RunWith, asymmetric: Deployment
+) -> None:
+    one, other = asymmetric.keys.ec.kid, asymmetric.keys.standby.kid
+    asymmetric.write(".env", asymmetric.text(".env").replace(other, one))
+    refused = run("rotate", str(asymmetric.folder), "--dry-run")
+    assert refused.code == 5
+    assert re.search(rf"\.env:\d+: Two keys in GOTRUE_JWT_KEYS share the kid {one}", refused.err)
+    assert "give it another kid" in refused.err

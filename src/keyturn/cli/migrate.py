@@ -102,7 +102,13 @@ def _own_key(file: str | None, alg: str | None) -> Any:
     from keyturn.cli.convert_input import read_held
     from keyturn.jose.keys import SigningKey
 
-    held = [one.key for one in read_held(file, alg=None) if not one.verifying.is_symmetric]
+    try:
+        held = [one.key for one in read_held(file, alg=None) if not one.verifying.is_symmetric]
+    except UsageError as unusable:
+        if file not in unusable.message:
+            unusable.message = f"{file}: {unusable.message}"
+        unusable.hint = unusable.hint or "`keyturn keys generate --out DIR` writes one that fits."
+        raise
     private = [key for key in held if isinstance(key, SigningKey)]
     if len(held) != 1 or len(private) != 1:
         only = "a public key only" if len(held) == 1 else f"{len(held)} keys"

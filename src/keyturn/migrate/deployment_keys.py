@@ -56,7 +56,15 @@ class DeploymentKeys:
         return tuple(key.kid or "" for key in self.verifying)
 
     def with_standby(self, key: SigningKey) -> DeploymentKeys:
-        """Return the keys with another standby, the last in the row."""
+        """Return the keys with another standby, the last in the row.
+
+        Raises :class:`CannotMigrate` when its name is taken: verifiers find a key by it.
+        """
+        if key.kid in self.kids:
+            raise CannotMigrate(
+                f"The deployment has a key named {key.kid} already.",
+                hint="Bring another key, or one with another kid.",
+            )
         return replace(self, standby=(*self.standby, key))
 
     def promoted(self) -> DeploymentKeys:
@@ -92,8 +100,10 @@ def read_keys(inventory: Inventory) -> DeploymentKeys:
     if setting is None or (text(setting) or "").strip() in ("", "[]"):
         return DeploymentKeys(None, legacy=legacy)
     rows, has_oct = _asymmetric_rows(setting)
-    found = replace(_sorted(_read(rows, setting)), legacy=legacy if has_oct else None)
-    _check_names(found, setting.place)
+    found = replace(
+        _sorted(_read(rows, setting), _place(setting)), legacy=legacy if has_oct else None
+    )
+    _check_names(found, _place(setting))
     return found
 
 
@@ -124,7 +134,7 @@ def _read(rows: list[object], setting: Setting) -> tuple[forms.HeldKey, ...]:
         ) from None
 
 
-def _sorted(held: Iterable[forms.HeldKey]) -> DeploymentKeys:
+def _sorted(held: Iterable[forms.HeldKey], place: Place) -> DeploymentKeys:
     in_use: SigningKey | None = None
     standby: list[SigningKey] = []
     former: list[VerifyingKey] = []
@@ -138,6 +148,7 @@ def _sorted(held: Iterable[forms.HeldKey]) -> DeploymentKeys:
         else:
             raise CannotMigrate(
                 f"{AUTH_KEYS} has two keys that sign, and Auth does not start with it.",
+                place=place,
                 hint='Leave "sign" in the key_ops of one.',
             )
     return DeploymentKeys(in_use, tuple(standby), tuple(former))
@@ -151,8 +162,12 @@ def _check_names(keys: DeploymentKeys, place: Place) -> None:
             hint="Give every key a kid of its own, the same in JWT_KEYS and JWT_JWKS.",
         )
     if len(set(keys.kids)) != len(keys.kids):
+        twice = next(kid for kid in keys.kids if keys.kids.count(kid) > 1)
         raise CannotMigrate(
-            f"Two keys in {AUTH_KEYS} share a kid; Auth would know only the last.", place=place
+            f"Two keys in {AUTH_KEYS} share the kid {twice}; Auth would know only the last.",
+            place=place,
+            hint="Take one of them out, or give it another kid, here and in JWT_JWKS; the one that "
+            "signs has sign in its key_ops.",
         )
 
 
