@@ -111,8 +111,10 @@ def _deployment(folder: str, options: tuple[str, ...]) -> ChangeOptions:
     from keyturn.cli.rotate import run as rotate
 
     given = rotate.make_context("keyturn rotate", [folder, *options]).params
-    if any(given.get(name) for name in ("revoke", "dry_run", "plan_file", "elsewhere")):
-        raise UsageError("--revoke, --dry-run, --out and --output are nothing for a schedule.")
+    if any(given.get(name) for name in ("revoke", "dry_run", "plan_file", "elsewhere", "every")):
+        raise UsageError(
+            "--revoke, --dry-run, --out, --output and a second --every are nothing for a schedule."
+        )
     names = ("files", "env_files", "profiles", "in_place", "runner")
     return change_options(folder, {name: given[name] for name in names})
 
