@@ -36,6 +36,7 @@ class LimitSettings:
     otp: int = 30  # RATE_LIMIT_OTP, each five minutes
     anonymous: int = 30  # RATE_LIMIT_ANONYMOUS_USERS, each hour
     passkey: int = 30  # RATE_LIMIT_PASSKEY, each five minutes
+    registration: int = 10  # RATE_LIMIT_OAUTH_DYNAMIC_CLIENT_REGISTER, each five minutes
     factor: int = 15  # MFA_RATE_LIMIT_CHALLENGE_AND_VERIFY, each minute
 
     @property

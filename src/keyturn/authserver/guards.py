@@ -29,6 +29,7 @@ LIMITED: Final[Mapping[tuple[str, str], str]] = {
     ("POST", "/verify"): "verify",
     ("POST", "/factors/{factor_id}/challenge"): "factor",
     ("POST", "/factors/{factor_id}/verify"): "factor",
+    ("POST", "/oauth/clients/register"): "registration",
     ("POST", "/passkeys/authentication/options"): "passkey",
     ("POST", "/passkeys/authentication/verify"): "passkey",
 }

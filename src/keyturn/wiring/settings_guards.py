@@ -63,6 +63,13 @@ GUARDS: Final[Mapping[str, tuple[Setting, ...]]] = {
             "Requests to each of `/passkeys/authentication/…` in 5 minutes.",
         ),
         _row(
+            "GOTRUE_RATE_LIMIT_OAUTH_DYNAMIC_CLIENT_REGISTER",
+            read.positive,
+            "10",
+            "limits.registration",
+            "Requests to `/oauth/clients/register` in 5 minutes.",
+        ),
+        _row(
             "GOTRUE_MFA_RATE_LIMIT_CHALLENGE_AND_VERIFY",
             read.positive,
             "15",

@@ -29,7 +29,7 @@ IDLE: Final[tuple[Idle, ...]] = (
         "the only SMS provider is twilio, or what speaks its API",
     ),
     Idle(
-        r"RATE_LIMIT_(SSO|WEB3|OAUTH_DYNAMIC_CLIENT_REGISTER)",
+        r"RATE_LIMIT_(SSO|WEB3)",
         "this version has no such endpoint",
     ),
     Idle(

@@ -178,3 +178,19 @@ async def test_nobody_registers_unless_allowed(open_server: OpenAuth) -> None:
         await auth.refused(403, code, "POST", REGISTER, json={"redirect_uris": [CALLBACK]})
         found = (await auth.http.get("/.well-known/oauth-authorization-server")).json()
         assert "registration_endpoint" not in found
+
+
+async def test_registrations_are_limited(open_server: OpenAuth) -> None:
+    limited = {
+        "GOTRUE_RATE_LIMIT_HEADER": "X-Real-Ip",
+        "GOTRUE_RATE_LIMIT_OAUTH_DYNAMIC_CLIENT_REGISTER": "1",
+    }
+    async with open_server(**ON, **limited) as auth:
+        wanted = {"redirect_uris": [CALLBACK]}
+        answers = [
+            await auth.http.post(REGISTER, json=wanted, headers={"X-Real-Ip": "203.0.113.9"})
+            for _ in range(31)
+        ]
+        assert [answer.status_code for answer in answers[:30]] == [201] * 30
+        assert answers[30].status_code == 429
+        assert answers[30].json()["error_code"] == "over_request_rate_limit"
