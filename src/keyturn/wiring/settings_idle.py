@@ -39,7 +39,7 @@ IDLE: Final[tuple[Idle, ...]] = (
     Idle(
         r"EXTERNAL_(WEB3_\w+|IOS_BUNDLE_ID|REDIRECT_URL|ALLOWED_ID_TOKEN_ISSUERS"
         r"|SKIP_NONCE_CHECK)",
-        "this version has no external providers",
+        "each provider has variables of its own, and web3 is off",
     ),
     Idle(r"MFA_ENABLED", "GoTrue does not use it either; GOTRUE_MFA_TOTP_* decide"),
     Idle(r"SAML_\w+", "this version has no SAML"),
