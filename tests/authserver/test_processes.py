@@ -168,15 +168,15 @@ def test_a_database_that_is_away_is_explained(serve: Serve) -> None:
 
 def test_settings_that_do_nothing_are_reported(serve: Serve) -> None:
     serving = serve(
-        GOTRUE_SMTP_HOST="mail.example.com",
+        GOTRUE_SAML_ENABLED="true",
         GOTRUE_JWT_EXPP="60",
-        GOTRUE_SMTP_PASS="hunter2-mail",
+        GOTRUE_SAML_PRIVATE_KEY="hunter2-saml",
         GOTRUE_JWT_SECRET="hunter2-jwt",
     )
     (short,) = serving.lines("short GOTRUE_JWT_SECRET")
     assert short["bytes"] == 11
     idle = serving.lines("settings without effect")
-    assert idle[0]["names"] == ["GOTRUE_SMTP_HOST", "GOTRUE_SMTP_PASS"]
+    assert idle[0]["names"] == ["GOTRUE_SAML_ENABLED", "GOTRUE_SAML_PRIVATE_KEY"]
     (unknown,) = serving.lines("unknown settings")
     assert unknown["names"] == ["GOTRUE_JWT_EXPP"]
     assert unknown["perhaps_meant"] == {"GOTRUE_JWT_EXPP": "GOTRUE_JWT_EXP"}
