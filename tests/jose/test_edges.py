@@ -318,3 +318,9 @@ def test_32_levels_whatever_they_are_and_however_spelt(
 )
 def test_what_json_changes_is_not_lossless(value: dict[str, object]) -> None:
     assert strict_json.lossless(value) is None
+
+
+def test_a_token_may_name_a_key_of_the_longest_name() -> None:
+    kid = "k" * 128
+    key = VerifyingKey("ES256", kid, KEYS["ES256"].verifying_key().material)
+    assert KeySet([key]).select({"alg": "ES256", "kid": kid}) is key

@@ -117,3 +117,17 @@ def test_answers_are_read_only_whichever_way_they_come(desk: Desk) -> None:
         for _ in range(2):
             claims = cache.verify(make(desk.key), desk.keys, POLICY, now=at(0))
             assert isinstance(claims, MappingProxyType)
+
+
+def test_every_entry_that_has_to_leave_is_counted(desk: Desk) -> None:
+    large = make(desk.key, a="a" * 1500)
+    sized = new_cache()
+    sized.verify(large, desk.keys, POLICY, now=at(0))
+    cache = new_cache(replace(LIMITS, max_bytes=sized.stats().bytes))
+    for name in "abc":
+        cache.verify(make(desk.key, sub=name), desk.keys, POLICY, now=at(0))
+    held = cache.stats().entries
+    assert held >= 2
+    cache.verify(large, desk.keys, POLICY, now=at(0))
+    assert cache.stats().entries == 1
+    assert cache.stats().evictions == held

@@ -159,3 +159,10 @@ def test_a_policy_that_could_not_mean_anything_is_refused() -> None:
 def test_the_last_second_of_the_year_9999_is_a_time_and_the_next_one_is_not() -> None:
     assert verdict({"exp": rules.LAST_SECOND}, OPEN) == "accepted"
     assert verdict({"exp": rules.LAST_SECOND + 1}, OPEN) == "claim_invalid"
+
+
+@pytest.mark.parametrize(("role", "said"), [("r" * 63, "accepted"), ("r" * 64, "claim_invalid")])
+def test_a_role_has_as_many_bytes_as_postgresql_keeps_of_a_name(role: str, said: str) -> None:
+    assert verdict({"role": role}, OPEN) == said
+    wide = "é" * (len(role) // 2) + "r" * (len(role) % 2)
+    assert verdict({"role": wide}, OPEN) == said
