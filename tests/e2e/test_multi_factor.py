@@ -20,6 +20,9 @@ ENVIRONMENT = {
     "GOTRUE_MFA_WEB_AUTHN_ENROLL_ENABLED": "true",
     "GOTRUE_MFA_WEB_AUTHN_VERIFY_ENABLED": "true",
     "GOTRUE_PASSKEY_ENABLED": "true",
+    # Where the pages of the app are, as its authenticators see it.
+    "GOTRUE_WEBAUTHN_RP_ID": "localhost",
+    "GOTRUE_WEBAUTHN_RP_ORIGINS": "http://localhost:3000",
 }
 
 

@@ -109,7 +109,8 @@ async def test_the_article_to_the_letter_is_red_where_it_breaks(tmp_path: Path) 
 
     first, again, third = (phase(report, n) for n in ("phase 1", "phase 1 again", "phase 3"))
     assert any("auth does not start" in note for note in first.notes)
-    assert {Kind.AUTH, Kind.REST} <= {one.act.service for one in first.refusals}
+    # Whether somebody asks Auth while it is down is chance; REST is asked all the time.
+    assert Kind.REST in {one.act.service for one in first.refusals}
     # Realtime and Functions do not read JWT_JWKS, so they know no ES256 token.
     refused = {one.act.service for one in again.refusals if "ES256 user" in one.credential}
     assert {Kind.REALTIME, Kind.FUNCTIONS} <= refused

@@ -271,11 +271,11 @@ def test_killed_and_started_again_at_once(tmp_path: Path) -> None:
 
 def test_a_misspelt_setting_is_reported(tmp_path: Path) -> None:
     """A setting that nobody knows is named at the start, with the one that was meant."""
-    env = {"GOTRUE_JWT_EXPP": "60", "GOTRUE_SMTP_HOST": "mail", "GOTRUE_JWT_SECRET": "hunter2"}
+    env = {"GOTRUE_JWT_EXPP": "60", "GOTRUE_SAML_ENABLED": "1", "GOTRUE_JWT_SECRET": "hunter2"}
     with running(tmp_path / "data", env=env, notes=False) as stack:
         said = " ".join(stack.info["warnings"])
         assert "GOTRUE_JWT_EXPP is no setting; did you mean GOTRUE_JWT_EXP?" in said
-        assert "GOTRUE_SMTP_HOST has no effect" in said
+        assert "GOTRUE_SAML_ENABLED has no effect" in said
         assert "JWT_SECRET has 7 bytes" in said
 
 
@@ -334,6 +334,7 @@ def test_the_client_behind_a_proxy_of_ours_is_the_client(tmp_path: Path) -> None
             body = {"email": "behind@example.com", "password": "a long one"}
             assert http.post("/auth/v1/signup", json=body, headers=through).status_code == 200
             assert http.get("/", headers=through).status_code == 403
-            assert http.get("/").status_code == 200
+            home = http.get("/")
+            assert (home.status_code, home.headers["location"]) == (303, "/sign-in")
         (row,) = stack.rows("select host(ip) as ip from auth.sessions")
         assert row["ip"] == "203.0.113.9"
