@@ -69,6 +69,7 @@ def command() -> None:
 @reports_errors
 def run(folder: str, as_json: bool, **given: Any) -> None:
     """Plan the next phase, show it, ask, and carry it out."""
+    from keyturn.cli.own_key import read_own_key
     from keyturn.flows.migrate import Wish, plan_migration
     from keyturn.wiring.change import Workshop
     from keyturn.wiring.evidence import gather
@@ -77,7 +78,7 @@ def run(folder: str, as_json: bool, **given: Any) -> None:
     asked = f"phase {given['phase']}" if given["phase"] else "phase"
     if unfinished(workshop, given, asked, as_json=as_json):
         return
-    key = _own_key(given["key_file"], given["alg"])
+    key = read_own_key(given["key_file"], given["alg"])
     wish = Wish(
         given["phase"],
         key,
@@ -89,36 +90,6 @@ def run(folder: str, as_json: bool, **given: Any) -> None:
     deployment = workshop.deployment(asyncio.run(workshop.dialect()))
     proposal = plan_migration(deployment, wish, evidence)
     carry_out(workshop, proposal, given, as_json=as_json)
-
-
-def _own_key(file: str | None, alg: str | None) -> Any:
-    from keyturn.errors import UsageError
-    from keyturn.jose.algs import ALGORITHMS
-
-    if alg is not None and (alg not in ALGORITHMS or ALGORITHMS[alg].symmetric):
-        raise UsageError(f"{alg} is no asymmetric algorithm of Supabase: ES256, RS256 or EdDSA.")
-    if file is None:
-        return None
-    from keyturn.cli.convert_input import read_held
-    from keyturn.jose.keys import SigningKey
-
-    try:
-        held = [one.key for one in read_held(file, alg=None) if not one.verifying.is_symmetric]
-    except UsageError as unusable:
-        if file not in unusable.message:
-            unusable.message = f"{file}: {unusable.message}"
-        unusable.hint = unusable.hint or "`keyturn keys generate --out DIR` writes one that fits."
-        raise
-    private = [key for key in held if isinstance(key, SigningKey)]
-    if len(held) != 1 or len(private) != 1:
-        only = "a public key only" if len(held) == 1 else f"{len(held)} keys"
-        raise UsageError(
-            f"{file} must hold one private key, and it holds {only}.",
-            hint="keyturn keys generate --out DIR writes one.",
-        )
-    if alg is not None and private[0].alg != alg:
-        raise UsageError(f"The key in {file} is for {private[0].alg}, not for {alg}.")
-    return private[0]
 
 
 @command.command("apply", short_help="Carry out a plan that was written with --out.")

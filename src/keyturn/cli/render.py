@@ -109,7 +109,7 @@ def _world(
 
 
 def _moment(given: dict[str, Any]) -> Moment:
-    from keyturn.cli.migrate import _own_key
+    from keyturn.cli.own_key import read_own_key
     from keyturn.flows.migrate import Wish
     from keyturn.flows.rotate import TurnWish
     from keyturn.wiring.render import Moment
@@ -118,7 +118,7 @@ def _moment(given: dict[str, Any]) -> Moment:
         raise UsageError("--current, --phase and --rotate are different states; give one.")
     wish = turn = None
     if given["phase"] is not None:
-        key = _own_key(given["key_file"], given["alg"])
+        key = read_own_key(given["key_file"], given["alg"])
         wish = Wish(given["phase"], key, given["alg"], given["jwks_cache"], given["i_know"])
     elif given["rotate"]:
         turn = TurnWish(extra_caches=given["jwks_cache"])

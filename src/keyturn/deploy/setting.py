@@ -65,6 +65,17 @@ class Setting:
         return bool(self.value)
 
     @property
+    def changed_at(self) -> tuple[str, Place]:
+        """Return the name and place that a change of the value belongs to.
+
+        That is the variable which gives it, where it is defined in a file; else the setting itself.
+        """
+        for variable in self.variables:
+            if variable.value and variable.place is not None:
+                return variable.name, variable.place
+        return self.name, self.place
+
+    @property
     def fingerprint(self) -> str | None:
         """Return six hex digits that are equal for equal values; None when there is no value."""
         return fingerprint(self.value)

@@ -93,10 +93,7 @@ class ApiKey:
 
 def place_of(setting: Setting) -> Place:
     """Return where a change of the value belongs: the variable's line, else the setting's."""
-    for variable in setting.variables:
-        if variable.value and variable.place is not None:
-            return variable.place
-    return setting.place
+    return setting.changed_at[1]
 
 
 def places_of(*settings: Setting | None) -> tuple[Place, ...]:
@@ -111,10 +108,7 @@ def places_of(*settings: Setting | None) -> tuple[Place, ...]:
 
 def named(setting: Setting) -> str:
     """Return the name under which a user would change the value."""
-    for variable in setting.variables:
-        if variable.value and variable.place is not None:
-            return variable.name
-    return setting.name
+    return setting.changed_at[0]
 
 
 def auth_keys(inventory: Inventory) -> Held | None:

@@ -13,7 +13,7 @@ from typing import Final
 from keyturn.deploy.inventory import Inventory, Kind, Layout
 from keyturn.deploy.opened import text
 from keyturn.deploy.place import Place
-from keyturn.deploy.setting import Setting, fingerprint
+from keyturn.deploy.setting import fingerprint
 from keyturn.errors import Detail
 from keyturn.migrate.capabilities import takes_opaque_keys
 from keyturn.migrate.deployment_keys import read_keys
@@ -94,13 +94,8 @@ def _methods(inventory: Inventory) -> Iterator[Blocker]:
             yield Blocker(
                 f"{name} does not list {_NEW_ALGORITHM}, so Auth would refuse its own new tokens.",
                 f"Add {_NEW_ALGORITHM} to it, or take the line out: the keys then decide.",
-                _written(setting),
+                setting.changed_at[1],
             )
-
-
-def _written(setting: Setting) -> Place:
-    named = next((one.place for one in setting.variables if one.value and one.place), None)
-    return named or setting.place
 
 
 def before_phase_three(inventory: Inventory) -> Iterator[Blocker]:

@@ -101,9 +101,9 @@ def read_keys(inventory: Inventory) -> DeploymentKeys:
         return DeploymentKeys(None, legacy=legacy)
     rows, has_oct = _asymmetric_rows(setting)
     found = replace(
-        _sorted(_read(rows, setting), _place(setting)), legacy=legacy if has_oct else None
+        _sorted(_read(rows, setting), setting.changed_at[1]), legacy=legacy if has_oct else None
     )
-    _check_names(found, _place(setting))
+    _check_names(found, setting.changed_at[1])
     return found
 
 
@@ -116,7 +116,7 @@ def _asymmetric_rows(setting: Setting) -> tuple[list[object], bool]:
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
         raise CannotMigrate(
             f"{AUTH_KEYS} is not a JSON array of keys, and Auth does not start with it.",
-            place=_place(setting),
+            place=setting.changed_at[1],
             hint="`keyturn doctor` says what is wrong with it and how to mend it.",
         )
     asymmetric = [row for row in rows if row.get("kty") != "oct"]
@@ -130,7 +130,7 @@ def _read(rows: list[object], setting: Setting) -> tuple[forms.HeldKey, ...]:
         return forms.read(Secret(json.dumps(rows))).keys
     except InvalidKey as bad:
         raise CannotMigrate(
-            f"{AUTH_KEYS}: {bad.message}.", place=_place(setting), hint=bad.hint
+            f"{AUTH_KEYS}: {bad.message}.", place=setting.changed_at[1], hint=bad.hint
         ) from None
 
 
@@ -169,11 +169,6 @@ def _check_names(keys: DeploymentKeys, place: Place) -> None:
             hint="Take one of them out, or give it another kid, here and in JWT_JWKS; the one that "
             "signs has sign in its key_ops.",
         )
-
-
-def _place(setting: Setting) -> Place:
-    named = next((one.place for one in setting.variables if one.value and one.place), None)
-    return named or setting.place
 
 
 def named(key: SigningKey) -> SigningKey:

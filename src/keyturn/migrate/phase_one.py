@@ -14,6 +14,7 @@ import json
 from collections.abc import Iterable, Iterator
 from typing import Final
 
+from keyturn.apikeys.opaque import OpaqueKind
 from keyturn.deploy.edit import Edit, SetVariable
 from keyturn.deploy.inventory import GATEWAYS, VERIFIERS, Inventory, Kind
 from keyturn.deploy.opened import text
@@ -33,6 +34,10 @@ from keyturn.migrate.plan import Say, Step
 from keyturn.migrate.proof import accept, publish, refuse
 from keyturn.profiles.request import CredentialKind as Kinds
 
+_OPAQUE: Final[tuple[tuple[str, OpaqueKind], ...]] = (
+    ("SUPABASE_PUBLISHABLE_KEY", "publishable"),
+    ("SUPABASE_SECRET_KEY", "secret"),
+)
 URL_KID: Final = "storage-url-1"
 GUARDED: Final = (Kind.REST, Kind.REALTIME, Kind.STORAGE)
 """Services whose anonymous requests carry an API key alone; Functions may want more than that."""
@@ -178,10 +183,9 @@ def _gateway_translates(
 def _api_keys(inventory: Inventory, keys: DeploymentKeys, fresh: Fresh) -> Iterator[Edit]:
     """Yield what is missing of the two ``sb_`` keys and the two tokens behind them."""
     gateway = inventory.gateway
-    kinds = (("SUPABASE_PUBLISHABLE_KEY", "publishable"), ("SUPABASE_SECRET_KEY", "secret"))
-    for name, kind in kinds:
+    for name, kind in _OPAQUE:
         if gateway is not None and not gateway.value(name):
-            yield SetVariable(name, fresh.api_key("secret" if kind == "secret" else "publishable"))
+            yield SetVariable(name, fresh.api_key(kind))
     signer = keys.in_use or keys.standby[0]
     for name, role in zip(ASYMMETRIC, ("anon", "service_role"), strict=True):
         if gateway is not None and not gateway.value(name):

@@ -13,7 +13,7 @@ from dataclasses import replace
 from typing import Final
 
 from keyturn.deploy.edit import Edit, RemoveSetting, SetHealthcheck, SetSetting, SetVariable
-from keyturn.deploy.inventory import GATEWAYS, Inventory, Kind, Service
+from keyturn.deploy.inventory import GATEWAYS, Inventory, Kind
 from keyturn.migrate import wires
 from keyturn.migrate.blockers import before_phase_three, stop
 from keyturn.migrate.deployment_keys import (
@@ -103,7 +103,8 @@ def _gateway_refuses(inventory: Inventory) -> Step:
     why = "Clients with a legacy key get a clear 401 at the gateway, and this can be undone."
     names = ("ANON_KEY", "SERVICE_ROLE_KEY")
     # Realtime's healthcheck names ANON_KEY; its container keeps the old one until P3c.
-    stay = frozenset(one.name for one in _named(inventory, (Kind.REALTIME,)))
+    realtime = inventory.of_kind(Kind.REALTIME)
+    stay = frozenset((realtime.name,) if realtime is not None else ())
     return Step(
         "The gateway refuses the legacy API keys",
         why,
@@ -198,10 +199,3 @@ def _database_unchanged(inventory: Inventory, keys: DeploymentKeys) -> Iterator[
     if database is not None and database.get("JWT_SECRET") and keys.legacy is not None:
         yield SetVariable(_DATABASE_SECRET, keys.legacy)
         yield SetSetting(database.name, "JWT_SECRET", f"${{{_DATABASE_SECRET}}}")
-
-
-def _named(inventory: Inventory, kinds: tuple[Kind, ...]) -> Iterator[Service]:
-    for kind in kinds:
-        service = inventory.of_kind(kind)
-        if service is not None:
-            yield service

@@ -8,7 +8,6 @@ from typing import Final
 from keyturn.wiring.settings_row import Idle
 
 _PROVIDERS: Final = "LINKEDIN|SLACK|SNAPCHAT|TWITTER|VERCEL_MARKETPLACE|WORKOS|FLY"
-_NO_SMS: Final = "this version sends no SMS"
 
 IDLE: Final[tuple[Idle, ...]] = (
     Idle(r"SMTP_LOGGING_ENABLED", "what is sent is counted, not logged"),
@@ -17,7 +16,7 @@ IDLE: Final[tuple[Idle, ...]] = (
         "this version sends no notifications of changes",
     ),
     Idle(
-        r"MAILER_(EMAIL_)?BACKGROUND_SENDING\w*|MAILER_EMAIL_BACKGROUND_SENDING",
+        r"MAILER_(EMAIL_)?BACKGROUND_SENDING\w*",
         "mails that could tell who has an account always leave after the answer",
     ),
     Idle(
