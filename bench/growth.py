@@ -14,7 +14,7 @@ from functools import partial
 
 from bench.panels import Panel
 from bench.report import Report
-from bench.rivals import AWS, OURS, REMEMBERED, keyturn_verify, with_aws_lc
+from bench.rivals import AWS, OURS, RAW, REMEMBERED, keyturn_verify, raw_verify, with_aws_lc
 from bench.rounds import Call, interleaved, microseconds
 from bench.tokens import AUDIENCE, ISSUER, Case, claims, claims_of_size
 from keyturn import Verifier
@@ -33,9 +33,9 @@ FIRST, AGAIN = "first time", "seen before"
 
 
 def threads(report: Report, case: Case, rounds: int) -> None:
-    """Verifications per second with one thread and with two, for each primitive."""
+    """Verifications per second with one thread and with two; raw shows what the cores allow."""
     report.section(f"Threads, verify {case.alg}, tokens never seen before")
-    calls = {OURS: keyturn_verify(case, remember=False)}
+    calls = {RAW: raw_verify(case), OURS: keyturn_verify(case, remember=False)}
     fast = with_aws_lc(lambda: keyturn_verify(case, remember=False))
     if fast is not None:
         calls[AWS] = fast
