@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
 from tests.conftest import Database
-from tests.support.browser import ARGUMENTS, AXE, CHROMIUM, findings, why_not
+from tests.support.browser import AXE, findings, why_not
 from tests.support.console import Hands, open_console
-from tests.support.console_scene import lived_in, served
+from tests.support.console_browser import enter, opened
+from tests.support.console_scene import lived_in
 
 REASON = why_not()
 pytestmark = [
@@ -19,23 +18,6 @@ pytestmark = [
     pytest.mark.skipif(REASON is not None, reason=str(REASON)),
     pytest.mark.timeout(180),
 ]
-
-
-@asynccontextmanager
-async def opened(hands: Hands, **context: Any) -> AsyncIterator[Any]:
-    """Yield a page of a fresh browser on the sign-in link of ``hands``."""
-    from playwright.async_api import async_playwright
-
-    async with served(hands) as address, async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
-        try:
-            made = await browser.new_context(base_url=address, **context)
-            page = await made.new_page()
-            page.set_default_timeout(15_000)
-            await page.goto(f"/sign-in?link={hands.link()}")
-            yield page
-        finally:
-            await browser.close()
 
 
 async def paths_of(hands: Hands) -> list[str]:
@@ -50,12 +32,6 @@ async def paths_of(hands: Hands) -> list[str]:
         f"/api-keys/{first.id}/revoke", "/api-keys/legacy/off", "/jwks", "/audit-log",
         "/signing-keys/nobody",
     ]  # fmt: skip
-
-
-async def enter(page: Any) -> None:
-    """Press the button of the link."""
-    await page.get_by_role("button", name="Sign in").click()
-    await page.wait_for_url("**/")
 
 
 @pytest.mark.parametrize("scripts", [True, False], ids=["JavaScript on", "JavaScript off"])

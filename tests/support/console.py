@@ -23,6 +23,7 @@ from keyturn.console.limiter import FailureLimiter
 from keyturn.console.overview import Addresses, PartLine
 from keyturn.console.services import Services
 from keyturn.console.sessions import Role, Sessions, mint_link
+from keyturn.console.streams import Streams
 from keyturn.flows import apikeys
 from keyturn.flows.keys import Bench, ensure
 from keyturn.flows.keys_start import FirstKeys
@@ -101,6 +102,7 @@ async def open_console(database: Database, *, legacy: Secret | None = None) -> H
         ],
         fetch_jwks=fetch_jwks,
         show_once=lambda secret: reveal(secret).decode(),
+        streams=Streams(every=0.05),
     )
     hands = Hands(services, key)
     hands.services = replace(services, sessions=Sessions(key, now, os.urandom))

@@ -87,5 +87,6 @@ async def served(hands: Hands) -> AsyncIterator[str]:
     try:
         yield address
     finally:
+        hands.services.streams.close()
         server.should_exit = True
         await task

@@ -7,7 +7,13 @@ from typing import Any, Final, cast
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
+from starlette.responses import (
+    HTMLResponse,
+    JSONResponse,
+    PlainTextResponse,
+    RedirectResponse,
+    Response,
+)
 from starlette.routing import Route
 
 from keyturn.console.api.call import endpoint
@@ -15,15 +21,17 @@ from keyturn.console.api.document import PATH, document
 from keyturn.console.api.operations import OPERATIONS, PREFIX
 from keyturn.console.errors import BadRequest, NotFound, NotSignedIn
 from keyturn.console.guard import App, guarded
+from keyturn.console.live import Fragment, live
 from keyturn.console.pages import api_keys, audit_log, inbox, jwks, overview, sign_in, signing_keys
 from keyturn.console.problems import as_json, extra_headers, status_of
 from keyturn.console.services import Services
-from keyturn.console.view import render, stylesheet
-from keyturn.console.visit import Handler, acting, signed_in
+from keyturn.console.view import SCRIPT, STYLESHEET, render, static
+from keyturn.console.visit import Endpoint, Handler, acting, signed_in
 from keyturn.errors import KeyturnError
 
-STYLESHEET: Final = "/console.css"
+STATIC: Final = ((STYLESHEET, "text/css"), (SCRIPT, "text/javascript"))
 _API: Final = "/admin/"
+_LIVE: Final = "/live/"
 
 # What is looked at (GET). A fixed path stands before the one whose last part is a name.
 PAGES: Final[tuple[tuple[str, Handler], ...]] = (
@@ -44,6 +52,14 @@ PAGES: Final[tuple[tuple[str, Handler], ...]] = (
     ("/audit-log.json", audit_log.export_json),
 )
 
+# Parts of pages that are sent again when they change (GET, server-sent events).
+LIVE: Final[tuple[tuple[str, Fragment], ...]] = (
+    ("/live/overview", overview.fragment),
+    ("/live/signing-keys", signing_keys.fragment),
+    ("/live/rotate", signing_keys.rotate_fragment),
+    ("/live/inbox", inbox.fragment),
+)
+
 # What changes something (POST).
 ACTIONS: Final[tuple[tuple[str, Handler], ...]] = (
     ("/signing-keys/new", signing_keys.create),
@@ -58,11 +74,12 @@ ACTIONS: Final[tuple[tuple[str, Handler], ...]] = (
 def console_app(services: Services, host: str = "127.0.0.1") -> App:
     """Return the application; ``host`` is the name or address at which this machine is reached."""
     routes = [
-        Route(STYLESHEET, _stylesheet, methods=["GET"]),
+        *(Route(f"/{name}", _file(name, kind), methods=["GET"]) for name, kind in STATIC),
         Route(sign_in.SIGN_IN, sign_in.show, methods=["GET"]),
         Route(sign_in.SIGN_IN, sign_in.enter(services), methods=["POST"]),
         Route("/sign-out", sign_in.leave(services), methods=["POST"]),
         *(Route(path, signed_in(services, page), methods=["GET"]) for path, page in PAGES),
+        *(Route(path, live(services, part), methods=["GET"]) for path, part in LIVE),
         *(Route(path, acting(services, action), methods=["POST"]) for path, action in ACTIONS),
         *(
             Route(
@@ -81,10 +98,13 @@ def console_app(services: Services, host: str = "127.0.0.1") -> App:
     return guarded(cast("App", app), host)
 
 
-async def _stylesheet(request: Request) -> Response:
-    del request
-    lasting = {"cache-control": "public, max-age=86400"}
-    return Response(stylesheet(), media_type="text/css", headers=lasting)
+def _file(name: str, kind: str) -> Endpoint:
+    async def endpoint(request: Request) -> Response:
+        del request
+        lasting = {"cache-control": "public, max-age=86400"}
+        return Response(static(name), media_type=kind, headers=lasting)
+
+    return endpoint
 
 
 async def _document(request: Request) -> Response:
@@ -97,6 +117,8 @@ async def _on_problem(request: Request, problem: Exception) -> Response:
     error = cast("KeyturnError", problem)
     if request.url.path.startswith(_API):
         return JSONResponse(as_json(error), status_of(error), extra_headers(error))
+    if request.url.path.startswith(_LIVE):
+        return PlainTextResponse(error.message, status_of(error), extra_headers(error))
     if isinstance(error, NotSignedIn) and request.method in ("GET", "HEAD"):
         return RedirectResponse(sign_in.SIGN_IN, 303)
     page = render("problem_outside", error=error, path=request.url.path)

@@ -30,6 +30,13 @@ class TooManyAttempts(KeyturnError):
         self.seconds = seconds
 
 
+class TooManyStreams(KeyturnError):
+    """Too many pages are updated live at once; this one shows how things stood when it loaded."""
+
+    code = "too_many_streams"
+    default_hint = "Close pages of the console that you do not need."
+
+
 class ForgedRequest(KeyturnError):
     """The request did not come from a page of this console, so nothing was done."""
 

@@ -1,7 +1,7 @@
 """The wall around the console: this machine only, its own names only, nothing from elsewhere.
 
-Every answer carries the headers below, errors too. The pages have no script and no inline style,
-and the policy says so to the browser.
+Every answer carries the headers below, errors too. The pages have no inline script and no inline
+style, and the policy says so to the browser: the one script is a file of ours.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ _LOCAL_ONLY: Final = (
     b"From elsewhere, forward the port: ssh -L 8000:127.0.0.1:8000 HOST\n"
 )
 _POLICY: Final = (
-    "default-src 'none'; style-src 'self'; img-src 'self' data:; base-uri 'none'; "
-    "form-action 'self'; frame-ancestors 'none'"
+    "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; "
+    "img-src 'self' data:; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 )
 # `same-origin`, not `no-referrer`: with the latter browsers send `Origin: null` with our own forms.
 ALWAYS: Final = (

@@ -15,6 +15,7 @@ from keyturn.console.errors import (
     ReadOnly,
     TooLarge,
     TooManyAttempts,
+    TooManyStreams,
 )
 from keyturn.errors import (
     Conflict,
@@ -38,6 +39,7 @@ _STATUSES: Final[Sequence[tuple[type[KeyturnError], int]]] = (
     (UnknownApiKey, 404),
     (TooLarge, 413),
     (TooManyAttempts, 429),
+    (TooManyStreams, 503),
     (Conflict, 409),
     (RefusedUnsafe, 409),
     (Unreachable, 503),

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from keyturn.clock import Clock
 from keyturn.console.limiter import FailureLimiter
 from keyturn.console.overview import Addresses, PartLine
 from keyturn.console.sessions import Sessions
+from keyturn.console.streams import Streams
 from keyturn.flows.keys import Bench
 from keyturn.flows.ports.apikeys import ApiKeyStore
 from keyturn.flows.ports.audit import AuditLog
@@ -36,6 +37,9 @@ class Services:
     """Opens the text of an API key that was just made, for the one answer that shows it."""
     inbox: Callable[[], Sequence[CaughtMail]] = tuple
     """The mails that were caught, the newest first."""
+
+    streams: Streams = field(default_factory=Streams)
+    """The live updates that are open now."""
 
     @property
     def rehearsing(self) -> Bench:

@@ -107,9 +107,13 @@ class Sessions:
             str(claims["jti"]), str(claims["sub"]), _role(claims), _time(claims, "start"),
             _time(claims, "iat"),
         )  # fmt: skip
+        self.still(session)
+        return session
+
+    def still(self, session: Session) -> None:
+        """Raise :class:`NotSignedIn` when ``session`` was closed meanwhile."""
         if session.id in self._ended:
             raise NotSignedIn
-        return session
 
     def cookie(self, session: Session) -> str:
         """Return the signed text of ``session``; it expires after thirty idle minutes."""

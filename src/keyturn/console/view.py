@@ -14,16 +14,20 @@ from keyturn.console.words import STATE_WORDS, ago, clock, count
 _PACKAGE: Final = "keyturn.console"
 
 
-@cache
-def stylesheet() -> bytes:
-    """Return the one stylesheet."""
-    return resources.files(_PACKAGE).joinpath("static", "console.css").read_bytes()
+STYLESHEET: Final = "console.css"
+SCRIPT: Final = "live.js"
 
 
 @cache
-def stylesheet_url() -> str:
+def static(name: str) -> bytes:
+    """Return one of the files that come with the pages."""
+    return resources.files(_PACKAGE).joinpath("static", name).read_bytes()
+
+
+@cache
+def static_url(name: str) -> str:
     """Return its address, which changes with its content, so that caches may keep it."""
-    return f"/console.css?v={hashlib.sha256(stylesheet()).hexdigest()[:12]}"
+    return f"/{name}?v={hashlib.sha256(static(name)).hexdigest()[:12]}"
 
 
 @cache
@@ -36,7 +40,7 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     environment.filters |= {"clock": clock, "ago": ago, "count": count}
-    environment.globals |= {"STATE_WORDS": STATE_WORDS, "stylesheet": stylesheet_url()}
+    environment.globals |= {"STATE_WORDS": STATE_WORDS, "static_url": static_url}
     return environment
 
 

@@ -35,6 +35,10 @@ class Visit:
 
     def page(self, template: str, *, status: int = 200, **values: Any) -> Response:
         """Return a page; what every page needs is added."""
+        return HTMLResponse(self.html(template, **values), status)
+
+    def html(self, template: str, **values: Any) -> str:
+        """Return the text of a page, or of a part of one."""
         known = {
             "session": self.session,
             "csrf": self.services.sessions.csrf(self.session),
@@ -42,7 +46,7 @@ class Visit:
             "path": self.request.url.path,
             **values,
         }
-        return HTMLResponse(render(template, **known), status)
+        return render(template, **known)
 
     def intent(self) -> Intent:
         """Return who changes something, and the reason that the form gives."""

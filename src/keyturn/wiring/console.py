@@ -18,6 +18,7 @@ from keyturn.console.limiter import FailureLimiter
 from keyturn.console.overview import Addresses, PartLine
 from keyturn.console.services import Services
 from keyturn.console.sessions import Sessions
+from keyturn.console.streams import Streams
 from keyturn.errors import KeyturnError
 from keyturn.flows.keys import Bench
 from keyturn.flows.ports.apikeys import ApiKeyStore
@@ -95,6 +96,7 @@ class ConsoleServer:
         self._port = port
         self._services = services
         self._host = urlsplit(api_url).hostname or ""
+        self._streams: Streams | None = None
         self._server: uvicorn.Server | None = None
         self._task: asyncio.Task[None] | None = None
 
@@ -112,8 +114,10 @@ class ConsoleServer:
             def capture_signals(self) -> Iterator[None]:
                 yield
 
+        services = self._services()
+        self._streams = services.streams
         config = uvicorn.Config(
-            console_app(self._services(), self._host),
+            console_app(services, self._host),
             log_config=None,
             access_log=False,
             server_header=False,
@@ -132,6 +136,8 @@ class ConsoleServer:
 
     async def stop(self) -> None:
         """Stop listening and finish."""
+        if self._streams is not None:
+            self._streams.close()
         if self._server is not None and self._task is not None:
             self._server.should_exit = True
             await asyncio.gather(self._task, return_exceptions=True)

@@ -18,6 +18,11 @@ async def show(visit: Visit) -> Response:
     return visit.page("inbox", mails=visit.services.inbox())
 
 
+async def fragment(visit: Visit) -> str:
+    """Return the list, which grows when a mail comes."""
+    return visit.html("inbox_live", mails=visit.services.inbox())
+
+
 def listing(services: Services) -> Callable[[Request], Awaitable[Response]]:
     """Return ``GET /inbox.json?to=``, for scripts on this machine: no session is asked for.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Sequence
+from typing import Any
 
 from starlette.responses import Response
 
@@ -18,10 +19,17 @@ _NEWEST = 5
 
 async def show(visit: Visit) -> Response:
     """``GET /``."""
-    view = await gather(visit.services)
     lines: Sequence[AuditLine] = ()
     with contextlib.suppress(KeyturnError):
         lines = await visit.services.audit.search(AuditFilter(), before=None, limit=_NEWEST)
-    return visit.page(
-        "overview", view=view, statement=statement(view), keys=key_lines(view), log=lines
-    )
+    return visit.page("overview", log=lines, **await _facts(visit))
+
+
+async def fragment(visit: Visit) -> str:
+    """Return what changes by itself: the sentence, the keys, the parts."""
+    return visit.html("overview_live", **await _facts(visit))
+
+
+async def _facts(visit: Visit) -> dict[str, Any]:
+    view = await gather(visit.services)
+    return {"view": view, "statement": statement(view), "keys": key_lines(view)}

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 from starlette.responses import Response
 
 from keyturn.console.errors import BadRequest
 from keyturn.console.lanes import lanes_of, refusal_of
+from keyturn.console.live import Last
 from keyturn.console.problems import status_of
 from keyturn.console.visit import Visit
 from keyturn.errors import KeyturnError
@@ -24,7 +26,7 @@ _HISTORY = 20
 
 async def show(visit: Visit) -> Response:
     """``GET /signing-keys``."""
-    return await _list(visit)
+    return visit.page("signing_keys", **await _picture(visit))
 
 
 async def show_one(visit: Visit) -> Response:
@@ -98,15 +100,26 @@ async def revoke(visit: Visit) -> Response:
     return visit.seen(LIST)
 
 
-async def _list(visit: Visit) -> Response:
+async def fragment(visit: Visit) -> str:
+    """Return the picture of the ring, which counts down."""
+    return visit.html("signing_keys_live", **await _picture(visit))
+
+
+async def rotate_fragment(visit: Visit) -> str:
+    """Return the dialogue of a rotation: the button comes when the wait is over."""
+    facts = await _rotation(visit, None)
+    html, refusal = visit.html("key_rotate_live", **facts), facts["refusal"]
+    return html if refusal and refusal.until else Last(html)
+
+
+async def _picture(visit: Visit) -> dict[str, Any]:
     services = visit.services
     ring = await services.bench.store.load()
-    return visit.page(
-        "signing_keys",
-        lanes=lanes_of(ring, services.bench.policy, visit.now),
-        policy=services.bench.policy,
-        refusal=await refusal_of(lambda: keys.rotate(services.rehearsing, visit.intent())),
-    )
+    return {
+        "lanes": lanes_of(ring, services.bench.policy, visit.now),
+        "policy": services.bench.policy,
+        "refusal": await refusal_of(lambda: keys.rotate(services.rehearsing, visit.intent())),
+    }
 
 
 def _ask_create(visit: Visit, error: KeyturnError | None = None) -> Response:
@@ -122,21 +135,22 @@ def _ask_create(visit: Visit, error: KeyturnError | None = None) -> Response:
 
 
 async def _ask_rotate(visit: Visit, error: KeyturnError | None = None) -> Response:
+    status = 200 if error is None else status_of(error)
+    return visit.page("key_rotate", status=status, **await _rotation(visit, error))
+
+
+async def _rotation(visit: Visit, error: KeyturnError | None) -> dict[str, Any]:
     services = visit.services
     ring = await services.bench.store.load()
     refusal = await refusal_of(lambda: keys.rotate(services.rehearsing, visit.intent()))
-    policy = services.bench.policy
-    return visit.page(
-        "key_rotate",
-        status=200 if error is None else status_of(error),
-        error=None if refusal and error and error.message == refusal.error.message else error,
-        refusal=refusal,
-        old=ring.in_use,
-        new=ring.standby[0] if ring.standby else None,
-        until=policy.tokens_until(ring.in_use, visit.now),
-        last_standby=len(ring.standby) == 1,
-        form=visit.form,
-    )
+    return {
+        "error": None if refusal and error and error.message == refusal.error.message else error,
+        "refusal": refusal,
+        "old": ring.in_use,
+        "new": ring.standby[0] if ring.standby else None,
+        "last_standby": len(ring.standby) == 1,
+        "form": visit.form,
+    }
 
 
 async def _ask_revoke(visit: Visit, error: KeyturnError | None = None) -> Response:
