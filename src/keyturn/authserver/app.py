@@ -6,7 +6,6 @@ in a 500; a defect of ours ends in one that says nothing and a log line that say
 
 from __future__ import annotations
 
-import asyncio
 import re
 import time
 from collections.abc import Callable, Mapping
@@ -15,6 +14,7 @@ from typing import Final
 
 from keyturn.authserver.client_address import client_address
 from keyturn.authserver.cors import Cors, decoration
+from keyturn.authserver.deadline import Deadline
 from keyturn.authserver.exchange import Exchange, Receive, Reply, Scope, Send
 from keyturn.authserver.options import ServerOptions
 from keyturn.authserver.problems import (
@@ -56,7 +56,7 @@ class AuthApp:
         self._client_address = lru_cache(maxsize=4096)(
             partial(client_address, trusted=options.trusted_proxies)
         )
-        self._limit = options.max_request_duration.total_seconds()
+        self._deadline = Deadline(options.max_request_duration.total_seconds())
         header = options.request_id_header
         self._id_header = header.lower().encode("latin-1", "replace") if header else None
 
@@ -111,9 +111,8 @@ class AuthApp:
             if preflight is not None:
                 return preflight
         reply = Reply(500)
-        with _Failure() as failure:
-            async with asyncio.timeout(self._limit):
-                reply = await self.routes.answer(exchange)
+        with _Failure() as failure, self._deadline:
+            reply = await self.routes.answer(exchange)
         if failure.error is not None:
             reply = self._render(exchange, failure.error)
         return reply
