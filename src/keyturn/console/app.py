@@ -19,6 +19,7 @@ from starlette.routing import Route
 from keyturn.console.api.call import endpoint
 from keyturn.console.api.document import PATH, document
 from keyturn.console.api.operations import OPERATIONS, PREFIX
+from keyturn.console.api.schemas import SCHEMAS
 from keyturn.console.errors import BadRequest, NotFound, NotSignedIn
 from keyturn.console.guard import App, guarded
 from keyturn.console.live import Fragment, live
@@ -109,7 +110,7 @@ def _file(name: str, kind: str) -> Endpoint:
 
 async def _document(request: Request) -> Response:
     del request
-    return JSONResponse(document())
+    return JSONResponse(document(OPERATIONS, SCHEMAS))
 
 
 async def _on_problem(request: Request, problem: Exception) -> Response:

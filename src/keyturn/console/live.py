@@ -20,9 +20,9 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from keyturn.console.errors import NotSignedIn, TooManyStreams
-from keyturn.console.services import Services
+from keyturn.console.services import Reception, Services
 from keyturn.console.sessions import IDLE, Session
-from keyturn.console.visit import COOKIE, Endpoint, Visit
+from keyturn.console.visit import COOKIE, Endpoint, Guest, S
 from keyturn.errors import KeyturnError
 
 
@@ -32,7 +32,8 @@ class Last(str):
     __slots__ = ()
 
 
-Fragment = Callable[[Visit], Awaitable[str]]
+FragmentOf = Callable[[Guest[S]], Awaitable[str]]
+Fragment = FragmentOf[Services]
 
 _BEAT: Final = 15.0
 _RETRY_MS: Final = 3000
@@ -42,7 +43,7 @@ _DONE: Final = b"event: done\ndata: all\n\n"
 _ENDED: Final = b"event: ended\ndata: session\n\n"
 
 
-def live(services: Services, fragment: Fragment) -> Endpoint:
+def live(services: S, fragment: FragmentOf[S]) -> Endpoint:
     """Return ``GET /live/NAME``: ``fragment`` as HTML now, and again whenever it has changed.
 
     Raises ``NotSignedIn`` (401) and :class:`TooManyStreams` (503) before the stream begins.
@@ -54,7 +55,7 @@ def live(services: Services, fragment: Fragment) -> Endpoint:
             raise TooManyStreams
 
         async def look() -> str:
-            return await fragment(Visit(request, services, session, services.clock()))
+            return await fragment(Guest(request, services, session, services.clock()))
 
         return _Stream(services, session, look)
 
@@ -72,7 +73,7 @@ class _Stream(Response):
     media_type = "text/event-stream"
 
     def __init__(
-        self, services: Services, session: Session, look: Callable[[], Awaitable[str]]
+        self, services: Reception, session: Session, look: Callable[[], Awaitable[str]]
     ) -> None:
         super().__init__(headers={"cache-control": "no-store", "x-accel-buffering": "no"})
         del self.headers["content-length"]

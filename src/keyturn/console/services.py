@@ -18,16 +18,24 @@ from keyturn.flows.ports.inbox import CaughtMail
 from keyturn.secret import Secret
 
 
-@dataclass(frozen=True)
-class Services:
-    """Ports and facts; the same flows as the command line's stand behind every action."""
+@dataclass(frozen=True, kw_only=True)
+class Reception:
+    """What lets people and programs in, whatever the console behind it shows."""
 
-    bench: Bench
     api_keys: ApiKeyStore
     audit: AuditLog
     sessions: Sessions
     limiter: FailureLimiter
     clock: Clock
+    streams: Streams = field(default_factory=Streams)
+    """The live updates that are open now."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Services(Reception):
+    """Ports and facts; the same flows as the command line's stand behind every action."""
+
+    bench: Bench
     entropy: Callable[[int], bytes]
     addresses: Addresses
     parts: Callable[[], Sequence[PartLine]]
@@ -37,9 +45,6 @@ class Services:
     """Opens the text of an API key that was just made, for the one answer that shows it."""
     inbox: Callable[[], Sequence[CaughtMail]] = tuple
     """The mails that were caught, the newest first."""
-
-    streams: Streams = field(default_factory=Streams)
-    """The live updates that are open now."""
 
     @property
     def rehearsing(self) -> Bench:

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, Generic, TypeVar
 from urllib.parse import parse_qsl, urlsplit
 
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from keyturn.console.errors import BadRequest, ForgedRequest, ReadOnly
-from keyturn.console.services import Services
+from keyturn.console.services import Reception, Services
 from keyturn.console.sessions import ABSOLUTE, Session
 from keyturn.console.view import render
 from keyturn.keyring.change import Intent
@@ -22,13 +22,15 @@ CSRF_FIELD: Final = "csrf"
 _FORM: Final = "application/x-www-form-urlencoded"
 _MOST_FIELDS: Final = 50
 
+S = TypeVar("S", bound=Reception)
+
 
 @dataclass(frozen=True)
-class Visit:
+class Guest(Generic[S]):
     """A request with its session; ``form`` holds the fields of a POST."""
 
     request: Request
-    services: Services
+    services: S
     session: Session
     now: datetime
     form: Mapping[str, str] = field(default_factory=dict)
@@ -63,7 +65,11 @@ class Visit:
         return RedirectResponse(path, 303)
 
 
-Handler = Callable[[Visit], Awaitable[Response]]
+HandlerOf = Callable[[Guest[S]], Awaitable[Response]]
+Visit = Guest[Services]
+"""A guest of the console of a ring."""
+
+Handler = HandlerOf[Services]
 Endpoint = Callable[[Request], Awaitable[Response]]
 
 
@@ -72,24 +78,24 @@ def actor_of(session: Session) -> str:
     return f"{session.actor} (console)"
 
 
-def signed_in(services: Services, handler: Handler) -> Endpoint:
+def signed_in(services: S, handler: HandlerOf[S]) -> Endpoint:
     """Return the endpoint that looks: session first, then ``handler``."""
 
     async def endpoint(request: Request) -> Response:
         session = services.sessions.read(request.cookies.get(COOKIE))
-        visit = Visit(request, services, session, services.clock())
+        visit = Guest(request, services, session, services.clock())
         return _renew(services, session, await handler(visit))
 
     return endpoint
 
 
-def acting(services: Services, handler: Handler) -> Endpoint:
+def acting(services: S, handler: HandlerOf[S]) -> Endpoint:
     """Return the endpoint that changes: session, origin, form, CSRF word and role first."""
 
     async def endpoint(request: Request) -> Response:
         session = services.sessions.read(request.cookies.get(COOKIE))
         require_own_origin(request)
-        visit = Visit(request, services, session, services.clock(), await read_form(request))
+        visit = Guest(request, services, session, services.clock(), await read_form(request))
         visit.require_csrf()
         if not session.may_change:
             raise ReadOnly
@@ -125,7 +131,7 @@ async def read_form(request: Request) -> dict[str, str]:
     return dict(pairs)
 
 
-def set_cookie(services: Services, session: Session, response: Response) -> None:
+def set_cookie(services: Reception, session: Session, response: Response) -> None:
     """Put the session into ``response``: no script sees it, no other site's request carries it."""
     response.set_cookie(
         COOKIE,
@@ -136,7 +142,7 @@ def set_cookie(services: Services, session: Session, response: Response) -> None
     )
 
 
-def _renew(services: Services, session: Session, response: Response) -> Response:
+def _renew(services: Reception, session: Session, response: Response) -> Response:
     renewed = services.sessions.renewed(session)
     if renewed is not None and COOKIE.encode() not in dict(response.raw_headers).get(
         b"set-cookie", b""

@@ -6,7 +6,7 @@ import json
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, Generic
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -15,8 +15,8 @@ from keyturn.apikeys.opaque import MalformedApiKey, digest, parse
 from keyturn.console.errors import BadRequest, ForgedRequest, NotFound, NotSignedIn, ReadOnly
 from keyturn.console.guard import client_of
 from keyturn.console.problems import as_json, extra_headers, status_of
-from keyturn.console.services import Services
-from keyturn.console.visit import COOKIE, actor_of, require_own_origin
+from keyturn.console.services import Reception, Services
+from keyturn.console.visit import COOKIE, S, actor_of, require_own_origin
 from keyturn.errors import KeyturnError
 from keyturn.jose import strict_json
 from keyturn.keyring.change import Intent
@@ -28,10 +28,10 @@ _BEARER: Final = "bearer "
 
 
 @dataclass(frozen=True)
-class Call:
+class CallOf(Generic[S]):
     """A request whose caller may do what it asks."""
 
-    services: Services
+    services: S
     actor: str
     now: datetime
     path: Mapping[str, str] = field(default_factory=dict)
@@ -43,11 +43,15 @@ class Call:
         return Intent(self.now, self.actor, reason)
 
 
-Operation = Callable[[Call], Awaitable[object]]
+OperationOf = Callable[[CallOf[S]], Awaitable[object]]
+Call = CallOf[Services]
+"""A call of the API of a ring."""
+
+Operation = OperationOf[Services]
 
 
 def endpoint(
-    services: Services, operation: Operation, *, status: int
+    services: S, operation: OperationOf[S], *, status: int
 ) -> Callable[[Request], Awaitable[Response]]:
     """Return the endpoint of ``operation``, which answers ``status`` when it is done."""
 
@@ -57,7 +61,7 @@ def endpoint(
             if request.path_params["ref"] != PROJECT:
                 raise NotFound(f"The only project here is {PROJECT!r}.")
             body = {} if request.method in _SAFE else await _body(request)
-            call = Call(
+            call = CallOf(
                 services,
                 actor,
                 services.clock(),
@@ -72,7 +76,7 @@ def endpoint(
     return serve
 
 
-async def _caller(services: Services, request: Request) -> str:
+async def _caller(services: Reception, request: Request) -> str:
     """Return the actor's name; raises :class:`NotSignedIn` and what a session may not do."""
     key = _given_key(request)
     if key is not None:
@@ -94,7 +98,7 @@ def _given_key(request: Request) -> str | None:
     return request.headers.get("apikey")
 
 
-async def _by_key(services: Services, request: Request, text: str) -> str:
+async def _by_key(services: Reception, request: Request, text: str) -> str:
     client = client_of(request.scope)
     services.limiter.check(client)
     try:

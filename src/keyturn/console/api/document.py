@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import re
-from functools import cache
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from keyturn import __version__
 from keyturn.console.api.call import CSRF_HEADER, PROJECT
-from keyturn.console.api.operations import OPERATIONS, PREFIX, Row
-from keyturn.console.api.schemas import SCHEMAS
+from keyturn.console.api.operations import PREFIX, RowOf
 from keyturn.console.visit import COOKIE
 
 PATH: Final = "/admin/api/openapi.json"
@@ -21,23 +20,24 @@ _DESCRIPTION: Final = (
 )
 
 
-@cache
-def document() -> dict[str, Any]:
-    """Return the document; it holds nothing of this installation."""
+def document(
+    rows: Sequence[RowOf[Any]], schemas: Mapping[str, Any], description: str = _DESCRIPTION
+) -> dict[str, Any]:
+    """Return the document of ``rows``; it holds nothing of this installation."""
     paths: dict[str, dict[str, Any]] = {}
-    for row in OPERATIONS:
+    for row in rows:
         paths.setdefault(PREFIX + row.path, {})[row.method.lower()] = _operation(row)
     return {
         "openapi": "3.1.0",
         "info": {
             "title": "Keyturn admin API",
             "version": __version__,
-            "description": _DESCRIPTION,
+            "description": description,
         },
         "security": [{"secretKey": []}, {"bearer": []}, {"session": []}],
         "paths": paths,
         "components": {
-            "schemas": SCHEMAS,
+            "schemas": dict(schemas),
             "securitySchemes": {
                 "secretKey": {"type": "apiKey", "in": "header", "name": "apikey"},
                 "bearer": {"type": "http", "scheme": "bearer"},
@@ -47,7 +47,7 @@ def document() -> dict[str, Any]:
     }
 
 
-def _operation(row: Row) -> dict[str, Any]:
+def _operation(row: RowOf[Any]) -> dict[str, Any]:
     operation: dict[str, Any] = {
         "operationId": f"{row.run.__module__.rsplit('.', 1)[-1]}_{row.run.__name__}",
         "summary": row.summary,

@@ -4,27 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Generic
 
 from keyturn.console.api import api_keys, facts, signing_keys
-from keyturn.console.api.call import Operation
+from keyturn.console.api.call import OperationOf
+from keyturn.console.services import Services
+from keyturn.console.visit import S
 
 PREFIX: Final = "/admin/api/v1/projects/{ref}"
 
 
 @dataclass(frozen=True)
-class Row:
+class RowOf(Generic[S]):
     """One operation; ``takes`` and ``gives`` name schemas of the document."""
 
     method: str
     path: str
-    run: Operation
+    run: OperationOf[S]
     summary: str
     gives: str
     takes: str | None = None
     query: tuple[str, ...] = ()
     status: int = 200
 
+
+Row = RowOf[Services]
 
 _KEYS: Final = "/config/auth/signing-keys"
 _API_KEYS: Final = "/api-keys"

@@ -7,12 +7,12 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from keyturn.console.errors import BadLink
 from keyturn.console.guard import client_of
-from keyturn.console.services import Services
+from keyturn.console.services import Reception
 from keyturn.console.view import render
 from keyturn.console.visit import (
     COOKIE,
     Endpoint,
-    Visit,
+    Guest,
     actor_of,
     read_form,
     require_own_origin,
@@ -31,7 +31,7 @@ async def show(request: Request) -> Response:
     return HTMLResponse(render("sign_in", link=link, path=SIGN_IN))
 
 
-def enter(services: Services) -> Endpoint:
+def enter(services: Reception) -> Endpoint:
     """Return the endpoint that redeems a link for a session of its own and leads to ``/``."""
 
     async def endpoint(request: Request) -> Response:
@@ -54,14 +54,14 @@ def enter(services: Services) -> Endpoint:
     return endpoint
 
 
-def leave(services: Services) -> Endpoint:
+def leave(services: Reception) -> Endpoint:
     """Return the endpoint that ends the session, also for copies of its cookie."""
 
     async def endpoint(request: Request) -> Response:
         require_own_origin(request)
         session = services.sessions.read(request.cookies.get(COOKIE))
         form = await read_form(request)
-        Visit(request, services, session, services.clock(), form).require_csrf()
+        Guest(request, services, session, services.clock(), form).require_csrf()
         services.sessions.close(session)
         await services.audit.record_visit(
             "sign_out", at=services.clock(), actor=actor_of(session), visit=session.id
