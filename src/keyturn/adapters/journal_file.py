@@ -45,7 +45,7 @@ class JournalFile:
         """Hold the deployment; raises :class:`Locked` with the process that holds it."""
         lock = FolderLock(self._folder / "lock")
         try:
-            self._make()
+            self.make()
             acquired = lock.acquire()
         except OSError as problem:
             raise _refusal("written", problem) from problem
@@ -70,7 +70,7 @@ class JournalFile:
     def append(self, record: Record) -> None:
         """Add one line and sync it; what a crash left of a cut line goes first."""
         try:
-            self._make()
+            self.make()
             is_new = not self._journal.exists()
             flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC
             descriptor = os.open(self._journal, flags, _PRIVATE)
@@ -108,7 +108,8 @@ class JournalFile:
         """Delete the old contents of a run."""
         shutil.rmtree(self._folder / "runs" / run, ignore_errors=True)
 
-    def _make(self) -> None:
+    def make(self) -> None:
+        """Make the folder when it is not there, closed to everybody else and to git."""
         if not self._folder.is_dir():
             self._folder.mkdir(mode=0o700)
             sync_folder(self._folder.parent)
@@ -131,7 +132,7 @@ class JournalFile:
 
     def _keep(self, kind: str, owner: str, name: str, content: Secret) -> None:
         try:
-            self._make()
+            self.make()
             folder = self._folder
             for part in (kind, owner):
                 folder /= part

@@ -11,16 +11,15 @@ from keyturn.cli.doctor_layout import paragraph
 from keyturn.cli.output import paint, say
 from keyturn.clock import from_unix
 from keyturn.migrate.commands import (
-    Command,
     Probe,
     RecreateService,
     ReloadService,
     Tell,
     WaitUntil,
     WriteFile,
-    describe,
 )
 from keyturn.migrate.proven import proven
+from keyturn.migrate.wording import in_words
 
 if TYPE_CHECKING:
     from keyturn.flows.apply_plan import Applied
@@ -57,7 +56,7 @@ def _step_lines(plan: Plan, number: int) -> Iterator[str]:
     for command in plan.commands:
         if command.step != number:
             continue
-        yield paragraph(_in_words(command), 3, hang=3)
+        yield paragraph(in_words(command), 3, hang=3)
         notice = getattr(command, "notice", "")
         if notice:
             yield paint(paragraph(f"users notice: {notice}", 6, hang=3), "dim")
@@ -65,24 +64,6 @@ def _step_lines(plan: Plan, number: int) -> Iterator[str]:
             yield from (paint(paragraph(one, 6, hang=3), "dim") for one in command.changes)
         if isinstance(command, WaitUntil) and command.why:
             yield paint(paragraph(f"because: {command.why}", 6, hang=3), "dim")
-
-
-def _in_words(command: Command) -> str:
-    if not isinstance(command, Probe):
-        return describe(command)
-    arguments = {name: value.replace(",", ", ") for name, value in command.arguments.items()}
-    match command.name:
-        case "accept" | "refuse":
-            who = arguments.get("services", "every service")
-            verb = "accept" if command.name == "accept" else "refuse"
-            plural = "" if "services" in arguments else "s"
-            return f"prove: {who} {verb}{plural} {arguments['kinds']}"
-        case "publish":
-            return f"prove: the JWKS publishes {arguments['kids']}"
-        case "sign":
-            return f"prove: a sign-in and a refresh give {arguments['alg']} tokens"
-        case _:
-            return describe(command)
 
 
 def _diff_lines(diff: str) -> Iterator[str]:
@@ -137,7 +118,7 @@ def progress_line(progress: Progress, took: str = "") -> None:
         return
     mark, style = _MARKS[moment]
     detail = f"  {_detail(progress)}" if progress.detail else ""
-    words = f"{_in_words(progress.command)}{paint(took, 'dim', sys.stderr)}{detail}"
+    words = f"{in_words(progress.command)}{paint(took, 'dim', sys.stderr)}{detail}"
     say(f"{paint(mark.rjust(4), style, sys.stderr)}  {words}")
 
 
@@ -197,7 +178,7 @@ def ndjson(progress: Progress) -> None:
             {
                 "moment": progress.moment.value,
                 "command": progress.command.id,
-                "what": _in_words(progress.command),
+                "what": in_words(progress.command),
                 "detail": progress.detail,
             }
         )
