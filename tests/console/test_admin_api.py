@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from tests.conftest import Database
-from tests.support.console import Browser, Hands, open_console
+from tests.support.console import START, Browser, Hands, open_console
 
 from keyturn.console.api.document import document
 from keyturn.console.api.operations import OPERATIONS, PREFIX
 from keyturn.console.api.schemas import SCHEMAS
-from keyturn.jose.keys import generate, private_jwk
+from keyturn.flows.ports.inbox import CaughtMail
+from keyturn.jose.keys import generate, private_jwk, signing_key_from_secret
 from keyturn.secret import Secret
 from keyturn.secret_access import reveal
 
@@ -211,3 +213,51 @@ async def test_another_project_is_unknown(database: Database) -> None:
     assert (await client.ask("GET", KEYS.replace("self-hosted", "other")))[0] == 404
     assert (await client.ask("GET", f"{BASE}/nothing"))[0] == 404
     assert (await client.ask("PATCH", API_KEYS, {}))[0] == 405
+
+
+async def test_the_inbox_wants_a_key_or_a_session(database: Database) -> None:
+    """It was open to every program of this machine; links and codes in mails open doors."""
+    hands = await open_console(database)
+    mail = CaughtMail(
+        1,
+        START,
+        "noreply@example.com",
+        ("ada@example.com",),
+        "Confirm",
+        "Follow",
+        "",
+        ("http://x",),
+    )
+    hands.services = replace(hands.services, inbox=lambda: (mail,))
+    browser = Browser(hands)
+    path = f"{BASE}/inbox"
+
+    assert (await browser.get(path)).status_code == 401
+    moved = await browser.get("/inbox.json?to=ada@example.com")
+    assert moved.status_code == 308
+    assert moved.headers["location"] == f"{path}?to=ada@example.com"
+    secret = {"apikey": await hands.secret_key()}
+    found = (await browser.get(moved.headers["location"], headers=secret)).json()
+    assert [message["links"] for message in found["messages"]] == [["http://x"]]
+    assert (await browser.get(f"{path}?to=bob@x", headers=secret)).json()["messages"] == []
+    assert (await (await browser.sign_in()).get(path)).status_code == 200
+
+
+async def test_the_legacy_secret_is_trusted_on_request(database: Database) -> None:
+    """Only the one that the process was started with; asking twice changes nothing."""
+    hands = await open_console(database)
+    secret = {"apikey": await hands.secret_key()}
+    path = f"{KEYS}/legacy"
+
+    refused = await Browser(hands).http.post(path, headers=secret)
+    assert (refused.status_code, refused.json()["code"]) == (409, "no_legacy_secret")
+    key = signing_key_from_secret(Secret("a-jwt-secret-of-more-than-32-bytes!!"), kid=None)
+    hands.services = replace(hands.services, legacy_key=key)
+    browser = Browser(hands)
+    assert (await browser.http.post(path, json={"secret": "x"}, headers=secret)).status_code == 400
+    made = await browser.http.post(path, headers=secret)
+    assert made.status_code == 201
+    assert (made.json()["algorithm"], made.json()["status"]) == ("HS256", "standby")
+    assert made.json()["public_jwk"] is None
+    again = await browser.http.post(path, headers=secret)
+    assert again.json() == made.json()

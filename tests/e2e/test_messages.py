@@ -11,6 +11,7 @@ import pytest
 from tests.support.stack import environment, running
 
 pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("messages"), pytest.mark.timeout(240)]
+INBOX = "/admin/api/v1/projects/self-hosted/inbox"
 JS = Path(__file__).parent / "js"
 
 
@@ -34,9 +35,12 @@ def test_supabase_js_with_confirmation(tmp_path: Path) -> None:
             check=False,
         )
         assert done.returncode == 0, done.stdout + done.stderr
-        inbox = httpx.get(f"{stack.url}/inbox.json")
-        assert inbox.json()["messages"]
+        # Links and codes open doors: who reads them shows a key, and the old address as well.
+        key = {"apikey": stack.info["secret_key"]}
+        kept = httpx.get(f"{stack.url}/inbox.json", headers=key, follow_redirects=True)
+        assert kept.json()["messages"]
+        assert httpx.get(f"{stack.url}/inbox.json", follow_redirects=True).status_code == 401
         # Another site's name that points here reads nothing, and the page asks who looks.
-        rebound = httpx.get(f"{stack.url}/inbox.json", headers={"host": "evil.example"})
+        rebound = httpx.get(f"{stack.url}{INBOX}", headers={**key, "host": "evil.example"})
         assert rebound.status_code in {403, 404}
         assert httpx.get(f"{stack.url}/inbox").status_code == 303

@@ -14,17 +14,21 @@ import msgspec
 from tests.conftest import Database
 
 from keyturn.adapters.console_key import console_key
+from keyturn.adapters.postgres.account_store import PostgresAccountStore
 from keyturn.adapters.postgres.apikey_store import PostgresApiKeyStore
 from keyturn.adapters.postgres.audit_store import PostgresAuditLog
 from keyturn.adapters.postgres.ring_store import PostgresRingStore
+from keyturn.adapters.postgres.session_store import PostgresSessionStore
 from keyturn.adapters.sealing import Sealer
 from keyturn.console.app import console_app
+from keyturn.console.counts import Counts
 from keyturn.console.limiter import FailureLimiter
 from keyturn.console.overview import Addresses, PartLine
 from keyturn.console.services import Services
 from keyturn.console.sessions import Role, Sessions, mint_link
 from keyturn.console.streams import Streams
 from keyturn.flows import apikeys
+from keyturn.flows.desk import Desk
 from keyturn.flows.keys import Bench, ensure
 from keyturn.flows.keys_start import FirstKeys
 from keyturn.flows.ports.http import HttpAnswer
@@ -87,10 +91,18 @@ async def open_console(database: Database, *, legacy: Secret | None = None) -> H
         body = msgspec.json.encode((await store.load()).public_jwks())
         return HttpAnswer(200, {"cache-control": "public, max-age=600"}, body, 0.001)
 
+    audit = PostgresAuditLog(pool)
+    desk = Desk(
+        PostgresAccountStore(pool),
+        PostgresSessionStore(pool),
+        audit,
+        aud="authenticated",
+        token_life=timedelta(hours=1),
+    )
     services = Services(
         bench=Bench(store, RingPolicy(), os.urandom, api_keys),
         api_keys=api_keys,
-        audit=PostgresAuditLog(pool),
+        audit=audit,
         sessions=Sessions(key, lambda: START, os.urandom),
         limiter=FailureLimiter(now),
         clock=now,
@@ -103,6 +115,8 @@ async def open_console(database: Database, *, legacy: Secret | None = None) -> H
         fetch_jwks=fetch_jwks,
         show_once=lambda secret: reveal(secret).decode(),
         streams=Streams(every=0.05),
+        desk=desk,
+        counts=Counts(desk),
     )
     hands = Hands(services, key)
     hands.services = replace(services, sessions=Sessions(key, now, os.urandom))

@@ -23,7 +23,16 @@ from keyturn.console.api.schemas import SCHEMAS
 from keyturn.console.errors import BadRequest, NotFound, NotSignedIn
 from keyturn.console.guard import App, guarded
 from keyturn.console.live import Fragment, live
-from keyturn.console.pages import api_keys, audit_log, inbox, jwks, overview, sign_in, signing_keys
+from keyturn.console.pages import (
+    api_keys,
+    audit_log,
+    inbox,
+    jwks,
+    overview,
+    sign_in,
+    signing_keys,
+    users,
+)
 from keyturn.console.problems import as_json, extra_headers, status_of
 from keyturn.console.services import Services
 from keyturn.console.view import SCRIPT, STYLESHEET, render, static
@@ -47,6 +56,11 @@ PAGES: Final[tuple[tuple[str, Handler], ...]] = (
     ("/api-keys/legacy/off", api_keys.ask_end_legacy),
     ("/api-keys/{id}/revoke", api_keys.ask_revoke),
     ("/jwks", jwks.show),
+    ("/users", users.show),
+    ("/users/{user_id}", users.show_one),
+    ("/users/{user_id}/sign-out", users.ask_sign_out),
+    ("/users/{user_id}/ban", users.ask_ban),
+    ("/users/{user_id}/sessions/{session_id}/end", users.ask_end),
     ("/inbox", inbox.show),
     ("/audit-log", audit_log.show),
     ("/audit-log.csv", audit_log.export_csv),
@@ -69,6 +83,9 @@ ACTIONS: Final[tuple[tuple[str, Handler], ...]] = (
     ("/api-keys/new", api_keys.create),
     ("/api-keys/legacy/off", api_keys.end_legacy),
     ("/api-keys/{id}/revoke", api_keys.revoke),
+    ("/users/{user_id}/sign-out", users.sign_out),
+    ("/users/{user_id}/ban", users.ban),
+    ("/users/{user_id}/sessions/{session_id}/end", users.end),
 )
 
 
@@ -91,7 +108,7 @@ def console_app(services: Services, host: str = "127.0.0.1") -> App:
             for row in OPERATIONS
         ),
         Route(PATH, _document, methods=["GET"]),
-        Route("/inbox.json", inbox.listing(services), methods=["GET"]),
+        Route("/inbox.json", inbox.moved, methods=["GET"]),
     ]
     handlers: dict[Any, Any] = {KeyturnError: _on_problem, HTTPException: _on_http}
     app = Starlette(routes=routes, exception_handlers=handlers)

@@ -30,7 +30,9 @@ async def gather(services: Services) -> Overview:
         records = await services.api_keys.list()
     except KeyturnError as problem:
         trouble = problem.message
+    seen = await services.counts.traffic()
     return Overview(
+        legacy_seen=None if seen is None else seen.legacy_tokens,
         now=services.clock(),
         addresses=services.addresses,
         parts=services.parts(),

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from keyturn.console.words import STATE_WORDS, ago, clock
+from keyturn.console.words import STATE_WORDS, ago, clock, count
 from keyturn.flows.ports.apikeys import ApiKeyRecord
 from keyturn.keyring.ring import KeyRing, RingKey
 from keyturn.keyring.states import STATES, KeyState
@@ -43,6 +43,8 @@ class Overview:
     ring: KeyRing | None
     api_keys: Sequence[ApiKeyRecord]
     publish_before_sign: timedelta
+    legacy_seen: int | None = None
+    """Requests with a legacy token in the last hour; None: not known."""
     trouble: str | None = None
     """Why something could not be read, in words."""
 
@@ -78,14 +80,24 @@ def statement(view: Overview) -> Statement:
     if view.ring is None or not view.ring.in_state(KeyState.IN_USE):
         return Statement("No signing key is in use yet.", False)
     key = view.ring.in_use
-    count = len(view.ring.standby)
-    waiting = "1 key stands by" if count == 1 else f"{count} keys stand by"
+    number = len(view.ring.standby)
+    waiting = "1 key stands by" if number == 1 else f"{number} keys stand by"
     since = ago(view.now - (key.promoted_at or key.created_at))
     return Statement(
         f"All {len(view.parts)} parts are up. Tokens have been signed with {key.alg} key "
-        f"{key.kid[:8]} for {since}; {waiting}.",
+        f"{key.kid[:8]} for {since}; {waiting}.{_legacy(view, view.ring)}",
         True,
     )
+
+
+def _legacy(view: Overview, ring: KeyRing) -> str:
+    """Say how many legacy tokens are still about, as long as that matters."""
+    if view.legacy_seen is None or (ring.has_legacy is None and not view.legacy_seen):
+        return ""
+    if not view.legacy_seen:
+        return " No legacy token was seen in the last hour."
+    seen = count(view.legacy_seen, "request")
+    return f" {seen} with a legacy token came in the last hour."
 
 
 def key_lines(view: Overview) -> list[KeyLine]:

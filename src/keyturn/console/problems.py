@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
+from keyturn.accounts.errors import AuthError
 from keyturn.apikeys.errors import UnknownApiKey
 from keyturn.console.errors import (
     BadLink,
@@ -51,6 +52,8 @@ _STATUSES: Final[Sequence[tuple[type[KeyturnError], int]]] = (
 
 def status_of(error: KeyturnError) -> int:
     """Return the HTTP status of ``error``; what is in no row is a fault on this side."""
+    if isinstance(error, AuthError):
+        return error.status
     return next((status for kind, status in _STATUSES if isinstance(error, kind)), 500)
 
 

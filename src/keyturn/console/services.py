@@ -6,15 +6,18 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 from keyturn.clock import Clock
+from keyturn.console.counts import Counts
 from keyturn.console.limiter import FailureLimiter
 from keyturn.console.overview import Addresses, PartLine
 from keyturn.console.sessions import Sessions
 from keyturn.console.streams import Streams
+from keyturn.flows.desk import Desk
 from keyturn.flows.keys import Bench
 from keyturn.flows.ports.apikeys import ApiKeyStore
 from keyturn.flows.ports.audit import AuditLog
 from keyturn.flows.ports.http import HttpAnswer
 from keyturn.flows.ports.inbox import CaughtMail
+from keyturn.jose.keys import SigningKey
 from keyturn.secret import Secret
 
 
@@ -45,6 +48,11 @@ class Services(Reception):
     """Opens the text of an API key that was just made, for the one answer that shows it."""
     inbox: Callable[[], Sequence[CaughtMail]] = tuple
     """The mails that were caught, the newest first."""
+    desk: Desk | None = None
+    """The accounts; None when another server keeps them."""
+    counts: Counts = field(default_factory=Counts)
+    legacy_key: SigningKey | None = field(default=None, repr=False)
+    """The ``JWT_SECRET`` that this process was started with."""
 
     @property
     def rehearsing(self) -> Bench:

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from keyturn.console.words import STATE_WORDS, ago, clock, count
+from keyturn.console.words import STATE_WORDS, agent, ago, clock, count
 
 _PACKAGE: Final = "keyturn.console"
 
@@ -39,7 +39,7 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"clock": clock, "ago": ago, "count": count}
+    environment.filters |= {"clock": clock, "ago": ago, "count": count, "agent": agent}
     environment.globals |= {"STATE_WORDS": STATE_WORDS, "static_url": static_url}
     return environment
 

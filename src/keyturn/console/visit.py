@@ -46,6 +46,7 @@ class Guest(Generic[S]):
             "csrf": self.services.sessions.csrf(self.session),
             "now": self.now,
             "path": self.request.url.path,
+            "has_users": getattr(self.services, "desk", None) is not None,
             **values,
         }
         return render(template, **known)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -34,3 +35,34 @@ def ago(length: timedelta) -> str:
 def count(number: int, noun: str) -> str:
     """Return "1 key", "2 keys"."""
     return f"{number} {noun}" + ("" if number == 1 else "s")
+
+
+# The first that fits names the program; others call themselves by its name as well.
+_PROGRAMS: Final = (
+    ("Edg", "Edge"),
+    ("OPR", "Opera"),
+    ("Firefox", "Firefox"),
+    ("Chrome", "Chrome"),
+    ("Safari", "Safari"),
+)
+_SYSTEMS: Final = (
+    ("Android", "Android"),
+    ("iPhone", "iPhone"),
+    ("iPad", "iPad"),
+    ("Windows", "Windows"),
+    ("Mac OS", "macOS"),
+    ("Linux", "Linux"),
+)
+_FIRST_WORD: Final = re.compile(r"[\w.-]{1,40}")
+
+
+def agent(text: str | None) -> str:
+    """Return a user agent as a person would say it: "Firefox on Linux", "python-httpx"."""
+    if not text:
+        return "unknown program"
+    program = next((name for mark, name in _PROGRAMS if f"{mark}/" in text), None)
+    if program is None:
+        first = _FIRST_WORD.match(text)
+        return first[0] if first else "unknown program"
+    system = next((name for mark, name in _SYSTEMS if mark in text), None)
+    return f"{program} on {system}" if system else program

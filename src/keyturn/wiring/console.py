@@ -7,24 +7,32 @@ import contextlib
 import socket
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 from keyturn.adapters import system
+from keyturn.adapters.envoy.traffic import RecentTraffic
 from keyturn.adapters.loopback_http import LoopbackHttpClient
+from keyturn.adapters.postgres.account_store import PostgresAccountStore
 from keyturn.adapters.postgres.audit_store import PostgresAuditLog
 from keyturn.adapters.postgres.pool import Pool
+from keyturn.adapters.postgres.session_store import PostgresSessionStore
+from keyturn.console.counts import Counts
 from keyturn.console.limiter import FailureLimiter
 from keyturn.console.overview import Addresses, PartLine
 from keyturn.console.services import Services
 from keyturn.console.sessions import Sessions
 from keyturn.console.streams import Streams
 from keyturn.errors import KeyturnError
+from keyturn.flows.desk import Desk
 from keyturn.flows.keys import Bench
 from keyturn.flows.ports.apikeys import ApiKeyStore
 from keyturn.flows.ports.inbox import CaughtMail
 from keyturn.flows.ports.ring import RingStore
-from keyturn.jose.keys import SigningKey
+from keyturn.gateway.bootstrap import ACCESS_LOG
+from keyturn.jose.keys import SigningKey, signing_key_from_secret
+from keyturn.secret import Secret
 from keyturn.secret_access import reveal
 from keyturn.stack.parts import PartState, PartStatus
 from keyturn.wiring.stack_plan import Plan
@@ -54,10 +62,20 @@ def console_services(
     """Return what pages and API work with."""
     http = LoopbackHttpClient(timeout=_FETCH_SECONDS)
     bench = Bench(opened.store, plan.settings.ring, system.entropy, opened.api_keys)
+    audit = PostgresAuditLog(opened.pool)
+    accounts = plan.settings.accounts
+    desk = Desk(
+        PostgresAccountStore(opened.pool),
+        PostgresSessionStore(opened.pool),
+        audit,
+        aud=accounts.jwt_aud,
+        token_life=timedelta(seconds=accounts.jwt_exp),
+        audit=accounts.audit_log_postgres,
+    )
     return Services(
         bench=bench,
         api_keys=opened.api_keys,
-        audit=PostgresAuditLog(opened.pool),
+        audit=audit,
         sessions=Sessions(opened.key, system.now, system.entropy),
         limiter=FailureLimiter(system.now),
         clock=system.now,
@@ -67,7 +85,15 @@ def console_services(
         fetch_jwks=lambda: http.send("GET", plan.jwks_url),
         show_once=lambda secret: reveal(secret).decode(),
         inbox=inbox,
+        desk=desk,
+        counts=Counts(desk, RecentTraffic(plan.where.envoy / ACCESS_LOG, system.now)),
+        legacy_key=_legacy_key(plan.settings.process.legacy_secret),
     )
+
+
+def _legacy_key(secret: Secret | None) -> SigningKey | None:
+    """Return the ``JWT_SECRET`` that the stack was started with, as the key that it would be."""
+    return None if secret is None else signing_key_from_secret(secret, kid=None, allow_short=True)
 
 
 def part_line(status: PartStatus) -> PartLine:

@@ -3,12 +3,14 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { client, keys, ok, refused, unique, url } from "./client.mjs";
 
+const inbox = `${url}/admin/api/v1/projects/self-hosted/inbox`;
 const password = crypto.randomUUID();
 
 /** The newest mail to an address; mails may leave after the answer. */
 async function mailTo(address, count = 1) {
   for (let turn = 0; turn < 400; turn += 1) {
-    const { messages } = await (await fetch(`${url}/inbox.json?to=${encodeURIComponent(address)}`)).json();
+    const answer = await fetch(`${inbox}?to=${encodeURIComponent(address)}`, { headers: { apikey: keys.secret } });
+    const { messages } = await answer.json();
     if (messages.length >= count) return messages[0];
     await new Promise((wake) => setTimeout(wake, 25));
   }

@@ -8,7 +8,7 @@ from typing import Final
 
 from keyturn.adapters.postgres.pool import Pool
 from keyturn.adapters.postgres.queries import load
-from keyturn.flows.ports.audit import AuditFilter, AuditLine, VisitVerb
+from keyturn.flows.ports.audit import AccountVerb, AuditFilter, AuditLine, VisitVerb
 from keyturn.keyring.summary import AuditEntry
 
 _PACKAGE: Final = "keyturn.adapters.postgres"
@@ -39,3 +39,11 @@ class PostgresAuditLog:
     async def record_visit(self, verb: VisitVerb, *, at: datetime, actor: str, visit: str) -> None:
         """Add that ``actor`` signed in to the console, or out; ``visit`` names the session."""
         await self._pool.execute(load(_PACKAGE, "audit/record_console"), at, actor, visit, verb)
+
+    async def record_account(
+        self, verb: AccountVerb, *, at: datetime, actor: str, account: str, reason: str | None
+    ) -> None:
+        """Add what ``actor`` did to the user ``account``."""
+        await self._pool.execute(
+            load(_PACKAGE, "audit/record_account"), at, actor, account, verb, reason
+        )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
@@ -15,6 +15,7 @@ from keyturn.flows.ports.sessions import AuditRecord, SessionRecord
 _PACKAGE: Final = "keyturn.adapters.postgres"
 _OF_USER: Final = load(_PACKAGE, "sessions/of_user")
 _REVOKE: Final = load(_PACKAGE, "sessions/revoke")
+_CENSUS: Final = load(_PACKAGE, "sessions/census")
 _LIST_AUDIT: Final = load(_PACKAGE, "accounts/list_audit")
 
 
@@ -47,6 +48,14 @@ class PostgresSessionStore:
             _REVOKE, user_id, session_id, account_rows.document(actor), now, client.ip, audit
         )
         return existed
+
+    async def census(
+        self, spans: Sequence[tuple[str, datetime, datetime | None]], oldest: datetime
+    ) -> Mapping[str, int]:
+        """Return how many sessions had their newest token signed in each span."""
+        names, since, until = ([span[place] for span in spans] for place in range(3))
+        rows = await self._pool.fetch(_CENSUS, names, since, until, oldest)
+        return {row["kid"]: row["sessions"] for row in rows}
 
     async def audit_page(
         self, keys: Sequence[str] | None, part: str, size: int, skip: int

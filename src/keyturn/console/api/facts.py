@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict
 
+from keyturn.accounts.timestamps import rfc3339
 from keyturn.console.api.call import Call
 from keyturn.console.audit_export import as_json
 from keyturn.console.errors import BadRequest
@@ -25,6 +26,31 @@ async def jwks(call: Call) -> object:
     """The JWKS as a client gets it now, and whether it is the ring's."""
     found = await look(call.services)
     return {**asdict(found), "current": found.current}
+
+
+async def inbox(call: Call) -> object:
+    """The mails that were caught, newest first; ``to`` keeps those to one address."""
+    wanted = call.query.get("to")
+    mails = [
+        {**asdict(mail), "received_at": rfc3339(mail.received_at)}
+        for mail in call.services.inbox()
+        if wanted is None or wanted in mail.to
+    ]
+    return {"schema_version": 1, "messages": mails}
+
+
+async def census(call: Call) -> object:
+    """How many live tokens each key carries, and the tokens of the last hour by algorithm."""
+    services = call.services
+    ring = await services.bench.store.load()
+    live = await services.counts.live_tokens(ring, call.now)
+    seen = await services.counts.traffic()
+    keys = [
+        {"id": key.kid, "status": key.state.value, "live_tokens": live and live.get(key.kid, 0)}
+        for key in ring.keys
+    ]
+    hour = seen and {"since": seen.since.isoformat(), "requests_by_algorithm": dict(seen.tokens)}
+    return {"estimate": True, "keys": keys, "last_hour": hour}
 
 
 async def audit_log(call: Call) -> object:

@@ -45,6 +45,11 @@ OPERATIONS: Final[Sequence[Row]] = (
         "GET", f"{_KEYS}/legacy", signing_keys.get_legacy,
         "Show the imported JWT_SECRET while it is trusted", "SigningKey",
     ),
+    Row(
+        "POST", f"{_KEYS}/legacy", signing_keys.import_legacy,
+        "Trust the JWT_SECRET that Keyturn was started with, as a standby; once it is trusted, "
+        "show it", "SigningKey", status=201,
+    ),
     Row("GET", f"{_KEYS}/{{id}}", signing_keys.get_key, "Show a signing key", "SigningKey"),
     Row(
         "PATCH", f"{_KEYS}/{{id}}", signing_keys.change_key,
@@ -75,6 +80,15 @@ OPERATIONS: Final[Sequence[Row]] = (
     ),
     Row("GET", "/status", facts.status, "How things stand", "Status"),
     Row("GET", "/jwks", facts.jwks, "The JWKS as it is published now", "Published"),
+    Row(
+        "GET", "/census", facts.census,
+        "How many live tokens each key carries (estimated from sessions), and tokens seen",
+        "Census",
+    ),
+    Row(
+        "GET", "/inbox", facts.inbox, "The mails that `keyturn up` caught, newest first",
+        "Inbox", query=("to",),
+    ),
     Row(
         "GET", "/audit-log", facts.audit_log, "Search the audit log, newest first", "AuditLines",
         query=("subject", "verb", "subject_id", "actor", "before", "limit"),

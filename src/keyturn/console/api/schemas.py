@@ -97,6 +97,31 @@ SCHEMAS: Final[dict[str, Any]] = {
         "document": _nullable({"type": "object"}),
         "trouble": _nullable(_TEXT),
     }),
+    "LiveTokens": _object({
+        "id": _TEXT, "status": _STATE, "live_tokens": _nullable({"type": "integer"}),
+    }),
+    "LastHour": _object({
+        "since": _TIME,
+        "requests_by_algorithm": {
+            "type": "object", "additionalProperties": {"type": "integer"},
+        },
+    }),
+    "Census": _object({
+        "estimate": _FLAG,
+        "keys": _list("LiveTokens"),
+        "last_hour": _nullable({"$ref": "#/components/schemas/LastHour"}),
+    }),
+    "Mail": _object({
+        "id": {"type": "integer"},
+        "received_at": _TIME,
+        "sender": _TEXT,
+        "to": _TEXTS,
+        "subject": _TEXT,
+        "text": _TEXT,
+        "html": _TEXT,
+        "links": _TEXTS,
+    }),
+    "Inbox": _object({"schema_version": {"type": "integer"}, "messages": _list("Mail")}),
     "AuditLine": _object({
         "id": {"type": "integer"},
         "at": _TIME,

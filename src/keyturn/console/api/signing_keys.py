@@ -6,6 +6,7 @@ from typing import Final
 
 from keyturn.console.api.call import Call, only, text
 from keyturn.console.errors import BadRequest, NotFound
+from keyturn.errors import Conflict
 from keyturn.flows import keys
 from keyturn.flows.keys import Done
 from keyturn.jose.algs import ALGORITHMS
@@ -15,6 +16,16 @@ from keyturn.keyring.ring import RingKey
 from keyturn.keyring.states import KeyState
 
 _STATES: Final = tuple(state.value for state in KeyState)
+
+
+class NoLegacySecret(Conflict):
+    """Keyturn was started without a JWT_SECRET, and a secret is not sent over HTTP."""
+
+    code = "no_legacy_secret"
+    default_hint = (
+        "Start it with --jwt-secret-file FILE or GOTRUE_JWT_SECRET, or run "
+        "`keyturn keys import --legacy --file FILE`."
+    )
 
 
 def shape(key: RingKey) -> dict[str, object]:
@@ -48,6 +59,18 @@ async def get_legacy(call: Call) -> object:
     if ring.has_legacy is None:
         raise NotFound("No legacy secret is trusted here.")
     return shape(ring.has_legacy)
+
+
+async def import_legacy(call: Call) -> object:
+    """Bring in the secret of this process; asking again changes nothing."""
+    only(call.body)
+    bench, key = call.services.bench, call.services.legacy_key
+    known = (await bench.store.load()).has_legacy
+    if known is not None:
+        return shape(known)
+    if key is None:
+        raise NoLegacySecret
+    return _entered(await keys.import_key(bench, call.intent(), key))
 
 
 async def create_key(call: Call) -> object:

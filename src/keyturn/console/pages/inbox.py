@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from dataclasses import asdict
-
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import RedirectResponse, Response
 
-from keyturn.accounts.timestamps import rfc3339
-from keyturn.console.services import Services
+from keyturn.console.api.call import PROJECT
+from keyturn.console.api.operations import PREFIX
 from keyturn.console.visit import Visit
 
 
@@ -23,20 +20,7 @@ async def fragment(visit: Visit) -> str:
     return visit.html("inbox_live", mails=visit.services.inbox())
 
 
-def listing(services: Services) -> Callable[[Request], Awaitable[Response]]:
-    """Return ``GET /inbox.json?to=``, for scripts on this machine: no session is asked for.
-
-    ``guard`` keeps other machines and other sites away, as with any local mail catcher.
-    """
-
-    async def answer(request: Request) -> Response:
-        wanted = request.query_params.get("to")
-        mails = [
-            {**asdict(mail), "received_at": rfc3339(mail.received_at)}
-            for mail in services.inbox()
-            if wanted is None or wanted in mail.to
-        ]
-        headers = {"cache-control": "no-store"}
-        return JSONResponse({"schema_version": 1, "messages": mails}, headers=headers)
-
-    return answer
+async def moved(request: Request) -> Response:
+    """``GET /inbox.json``: it was open to every program of this machine; now the API has it."""
+    target = request.url.replace(path=f"{PREFIX.format(ref=PROJECT)}/inbox")
+    return RedirectResponse(f"{target.path}?{target.query}" if target.query else target.path, 308)

@@ -116,6 +116,7 @@ async def _picture(visit: Visit) -> dict[str, Any]:
     services = visit.services
     ring = await services.bench.store.load()
     return {
+        "live": await services.counts.live_tokens(ring, visit.now),
         "lanes": lanes_of(ring, services.bench.policy, visit.now),
         "policy": services.bench.policy,
         "refusal": await refusal_of(lambda: keys.rotate(services.rehearsing, visit.intent())),

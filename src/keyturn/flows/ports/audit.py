@@ -10,6 +10,7 @@ from typing import Literal, Protocol
 from keyturn.keyring.summary import AuditEntry
 
 VisitVerb = Literal["sign_in", "sign_out"]
+AccountVerb = Literal["end_session", "end_sessions", "ban", "lift_ban"]
 
 
 @dataclass(frozen=True)
@@ -17,7 +18,7 @@ class AuditFilter:
     """Which lines are wanted; None means any."""
 
     subject: str | None = None
-    """``signing_key``, ``api_key`` or ``console``."""
+    """``signing_key``, ``api_key``, ``console`` or ``account``."""
     verb: str | None = None
     subject_id: str | None = None
     actor: str | None = None
@@ -43,4 +44,10 @@ class AuditLog(Protocol):
 
     async def record_visit(self, verb: VisitVerb, *, at: datetime, actor: str, visit: str) -> None:
         """Add that ``actor`` signed in to the console, or out; ``visit`` names the session."""
+        ...
+
+    async def record_account(
+        self, verb: AccountVerb, *, at: datetime, actor: str, account: str, reason: str | None
+    ) -> None:
+        """Add what ``actor`` did to the user ``account``."""
         ...

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -53,6 +53,15 @@ class SessionStore(Protocol):
         audit: bool,
     ) -> bool:
         """End a session with its refresh tokens; False when the account has no such session."""
+        ...
+
+    async def census(
+        self, spans: Sequence[tuple[str, datetime, datetime | None]], oldest: datetime
+    ) -> Mapping[str, int]:
+        """Return how many sessions had their newest token signed in each span after ``oldest``.
+
+        ``spans``: a name, and from when until when (None: still); every name is in the answer.
+        """
         ...
 
     async def audit_page(

@@ -1,0 +1,1 @@
+"""The console of one deployment folder: the same plans, journal and doctor as the command line."""
