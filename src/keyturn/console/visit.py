@@ -90,15 +90,18 @@ def signed_in(services: S, handler: HandlerOf[S]) -> Endpoint:
     return endpoint
 
 
-def acting(services: S, handler: HandlerOf[S]) -> Endpoint:
-    """Return the endpoint that changes: session, origin, form, CSRF word and role first."""
+def acting(services: S, handler: HandlerOf[S], *, changes: bool = True) -> Endpoint:
+    """Return the endpoint that changes: session, origin, form, CSRF word and role first.
+
+    ``changes`` false: it takes a form and changes nothing, so whoever may only look may use it.
+    """
 
     async def endpoint(request: Request) -> Response:
         session = services.sessions.read(request.cookies.get(COOKIE))
         require_own_origin(request)
         visit = Guest(request, services, session, services.clock(), await read_form(request))
         visit.require_csrf()
-        if not session.may_change:
+        if changes and not session.may_change:
             raise ReadOnly
         return _renew(services, session, await handler(visit))
 
