@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from keyturn.accounts.custom_providers import CustomProvider, provider_of
 from keyturn.accounts.errors import AuthError
 from keyturn.accounts.provider_rows import PROVIDERS
 from keyturn.accounts.providers import (
@@ -213,7 +214,7 @@ async def test_nobody_there() -> None:
 @pytest.mark.parametrize("name", sorted(PROVIDERS))
 def test_rows_are_complete(name: str) -> None:
     row = PROVIDERS[name]
-    assert row.issuer or (row.authorize and row.token and row.userinfo)
+    assert row.issuer or (row.authorize and row.token and (row.userinfo or row.profile_in_token))
     for address in (row.base, row.issuer):
         assert address == "" or address.startswith("https://")
     for address in (row.authorize, row.token, row.userinfo, row.emails):
@@ -221,3 +222,14 @@ def test_rows_are_complete(name: str) -> None:
     off = ExternalSettings(providers={})
     with pytest.raises(AuthError, match="provider is not enabled"):
         off.find(PROVIDERS, name)
+
+
+def test_only_the_listed_claims_are_kept() -> None:
+    custom = CustomProvider(
+        provider_type="oauth2", identifier="custom:a", custom_claims_allowlist=("groups", "gone")
+    )
+    claims = {"sub": "1", "email": "a@b.c", "groups": ["admins"], "nonce": "n", "tenant": "t"}
+    profile = profile_of(provider_of(custom, Secret("s3cret")), claims)
+    assert profile.data["custom_claims"] == {"groups": ["admins"]}
+    none = CustomProvider(provider_type="oauth2", identifier="custom:a")
+    assert "custom_claims" not in profile_of(provider_of(none, Secret("s3cret")), claims).data

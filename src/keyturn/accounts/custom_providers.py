@@ -120,7 +120,9 @@ def _check_texts(wanted: CustomProvider) -> None:
 def provider_of(row: CustomProvider, secret: Secret) -> Provider:
     """Return the provider that ``row`` describes."""
     mapping: Mapping[str, str] = row.attribute_mapping
-    where = {ours: mapping[name] for name, ours in _CLAIMS.items() if name in mapping}
+    where: dict[str, Any] = {
+        ours: mapping[name] for name, ours in _CLAIMS.items() if name in mapping
+    }
     oidc = row.provider_type == "oidc"
     scopes = row.scopes if "openid" in row.scopes or not oidc else ("openid", *row.scopes)
     return Provider(
@@ -135,6 +137,7 @@ def provider_of(row: CustomProvider, secret: Secret) -> Provider:
             scopes=scopes,
             claims=ClaimMap(**where),
             parameters=tuple(row.authorization_params.items()),
+            custom_claims=row.custom_claims_allowlist,
             pkce=row.pkce_enabled,
         ),
         ProviderSettings(

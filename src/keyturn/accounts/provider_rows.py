@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from keyturn.accounts.providers import ClaimMap, ProviderRow
+from keyturn.accounts.providers import ClaimMap, EmailMap, ProviderRow
 
 _OIDC: Final = ("openid", "email", "profile")
 
@@ -28,6 +28,7 @@ _ROWS: Final = (
         scopes=("openid",),
         # An address in Entra ID is what an administrator typed: not verified.
         claims=ClaimMap(verified=""),
+        fixed_api=True,
     ),
     ProviderRow(
         "bitbucket",
@@ -37,14 +38,15 @@ _ROWS: Final = (
         "https://api.bitbucket.org/2.0/user",
         "https://api.bitbucket.org/2.0/user/emails",
         scopes=("account", "email"),
+        email_map=EmailMap("values", verified="is_confirmed", primary="is_primary"),
         claims=ClaimMap("uuid", "", "", "display_name", "links.avatar.href", "username"),
     ),
     ProviderRow(
         "discord",
-        "https://discord.com/api",
-        "/oauth2/authorize",
-        "/oauth2/token",
-        "/users/@me",
+        "https://discord.com",
+        "/api/oauth2/authorize",
+        "/api/oauth2/token",
+        "/api/users/@me",
         scopes=("email", "identify"),
         claims=ClaimMap("id", "email", "verified", "global_name", "", "username"),
     ),
@@ -69,6 +71,16 @@ _ROWS: Final = (
         basic=True,
     ),
     ProviderRow(
+        "fly",
+        "https://api.fly.io",
+        "/oauth/authorize",
+        "/oauth/token",
+        "/oauth/token/info",
+        scopes=("read",),
+        claims=ClaimMap("user_id", "email", "=true", "user_name", "", ""),
+        custom_claims=("resource_owner_id", "organizations", "application", "scope", "created_at"),
+    ),
+    ProviderRow(
         "github",
         "https://github.com",
         "/login/oauth/authorize",
@@ -77,6 +89,7 @@ _ROWS: Final = (
         "https://api.github.com/user/emails",
         scopes=("user:email",),
         claims=ClaimMap("id", "email", "", "name", "avatar_url", "login"),
+        api_below="/api/v3",
     ),
     ProviderRow(
         "gitlab",
@@ -113,10 +126,29 @@ _ROWS: Final = (
         scopes=("openid", "profile", "email"),
     ),
     ProviderRow(
+        "linkedin",
+        "https://api.linkedin.com",
+        "/oauth/v2/authorization",
+        "/oauth/v2/accessToken",
+        "/v2/me?projection=(id,firstName,lastName,profilePicture(displayImage~:playableStreams))",
+        "/v2/emailAddress?q=members&projection=(elements*(handle~))",
+        # It shows only the primary address, which it has verified.
+        EmailMap("elements", "handle~.emailAddress", "=true", "=true"),
+        scopes=("r_emailaddress", "r_liteprofile"),
+        claims=ClaimMap(
+            "id",
+            "",
+            "",
+            picture="profilePicture.displayImage~.elements.0.identifiers.0.identifier",
+            username="",
+            names=("firstName.localized.*", "lastName.localized.*"),
+        ),
+    ),
+    ProviderRow(
         "linkedin_oidc",
-        "https://www.linkedin.com/oauth",
-        "/v2/authorization",
-        "/v2/accessToken",
+        "https://www.linkedin.com",
+        "/oauth/v2/authorization",
+        "/oauth/v2/accessToken",
         "https://api.linkedin.com/v2/userinfo",
         scopes=_OIDC,
     ),
@@ -139,12 +171,43 @@ _ROWS: Final = (
         basic=True,
     ),
     ProviderRow(
+        "slack",
+        "https://slack.com",
+        "/oauth/authorize",
+        "/api/oauth.access",
+        "/api/openid.connect.userInfo",
+        scopes=("profile", "email", "openid"),
+        # As in GoTrue: Slack does not say which addresses it has verified.
+        claims=ClaimMap("https://slack.com/user_id", "email", "=true", username=""),
+        custom_claims=("https://slack.com/team_id",),
+    ),
+    ProviderRow(
         "slack_oidc",
         "https://slack.com",
         "/openid/connect/authorize",
         "/api/openid.connect.token",
         "/api/openid.connect.userInfo",
         scopes=("profile", "email", "openid"),
+    ),
+    ProviderRow(
+        "snapchat",
+        "https://accounts.snapchat.com",
+        "/accounts/oauth2/auth",
+        "/accounts/oauth2/token",
+        "https://kit.snapchat.com/v1/me?query="
+        "%7Bme+%7B+externalId+displayName+bitmoji+%7B+avatar+id+%7D+email+%7D+%7D",
+        scopes=tuple(
+            f"https://auth.snapchat.com/oauth2/api/user.{part}"
+            for part in ("external_id", "display_name", "bitmoji.avatar")
+        ),
+        claims=ClaimMap(
+            "data.me.externalId",
+            "data.me.email",
+            "=true",
+            "data.me.displayName",
+            "data.me.bitmoji.avatar",
+            "",
+        ),
     ),
     ProviderRow(
         "spotify",
@@ -173,6 +236,35 @@ _ROWS: Final = (
             "data.0.login",
         ),
         headers=(("client-id", "{client_id}"),),
+    ),
+    ProviderRow(
+        "twitter",
+        "https://api.twitter.com",
+        "/oauth/authenticate",
+        "/oauth/access_token",
+        "/1.1/account/verify_credentials.json"
+        "?include_email=true&include_entities=false&skip_status=true",
+        request_token="/oauth/request_token",  # noqa: S106 - an address
+        claims=ClaimMap(
+            "id_str", "email", "=true", "name", "profile_image_url_https", "screen_name"
+        ),
+    ),
+    ProviderRow(
+        "vercel_marketplace",
+        "https://api.vercel.com",
+        "/oauth/v2/authorization",
+        "/oauth/v2/accessToken",
+        issuer="https://marketplace.vercel.com",
+        claims=ClaimMap("sub", "user_email", "=true", "user_name", "user_avatar_url", ""),
+    ),
+    ProviderRow(
+        "workos",
+        "https://api.workos.com",
+        "/sso/authorize",
+        "/sso/token",
+        profile_in_token="profile",  # noqa: S106 - a member's name
+        claims=ClaimMap("id", "email", "=true", names=("first_name", "last_name"), username=""),
+        custom_claims=("connection_id", "organization_id"),
     ),
     ProviderRow(
         "x",

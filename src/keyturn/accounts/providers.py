@@ -6,10 +6,11 @@ row per provider.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Final
+from urllib.parse import urlsplit
 
 from keyturn.accounts.errors import AuthError, refuse
 from keyturn.secret import Secret
@@ -21,8 +22,9 @@ _LONGEST_TEXT: Final = 2048
 class ClaimMap:
     """Where a profile has what; dotted paths into its JSON, empty: it does not say.
 
-    ``verified`` may be ``=true``: the provider has verified every address that it shows; behind a
-    ``?`` stands a path of which it is enough that something is there.
+    A step may be ``*``: the first member, whatever its name. ``verified`` may be ``=true``: the
+    provider has verified every address that it shows; behind a ``?`` stands a path of which it is
+    enough that something is there. ``names``: the parts of a name that lies in several places.
     """
 
     sub: str = "sub"
@@ -31,11 +33,22 @@ class ClaimMap:
     name: str = "name"
     picture: str = "picture"
     username: str = "preferred_username"
+    names: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class EmailMap:
+    """Where a provider's list of addresses has what; ``entries`` is the way to the list."""
+
+    entries: str = ""
+    email: str = "email"
+    verified: str = "verified"
+    primary: str = "primary"
 
 
 @dataclass(frozen=True, slots=True)
 class ProviderRow:
-    """One provider. URLs beginning with ``/`` lie below its base, which settings may replace.
+    """One provider. URLs beginning with ``/`` lie below its base.
 
     With ``issuer`` the profile is the ID token's claims (OpenID Connect) unless there is a
     ``userinfo`` URL, and endpoints that are empty are discovered.
@@ -47,6 +60,17 @@ class ProviderRow:
     token: str = ""
     userinfo: str = ""
     emails: str = ""
+    email_map: EmailMap = EmailMap()
+    profile_in_token: str = ""
+    """The token answer has the profile, here; nothing else is asked for it."""
+    custom_claims: tuple[str, ...] = ()
+    """What ``identity_data.custom_claims`` keeps of the profile, word for word."""
+    request_token: str = ""
+    """OAuth 1.0a: where a sign-in begins (RFC 5849 §2.1)."""
+    api_below: str = ""
+    """Where the API lies below an address of the operator's own (GitHub Enterprise)."""
+    fixed_api: bool = False
+    """The API stays where it is when the operator names another address."""
     issuer: str = ""
     discovery: str = ""
     jwks: str = ""
@@ -69,6 +93,7 @@ class ProviderSettings:
     secret: Secret | None = None
     redirect_uri: str = ""
     url: str = ""
+    api_url: str = ""
     skip_nonce_check: bool = False
     email_optional: bool = False
 
@@ -91,10 +116,24 @@ class Provider:
         return self.settings.client_ids[0]
 
     def url(self, text: str) -> str:
-        """Return an address of the row, which may lie below the base."""
-        if not text or "://" in text:
+        """Return an address of the row, on the operator's own host where there is one."""
+        return self._placed(text, self.settings.url)
+
+    def api(self, text: str) -> str:
+        """Return an address of the row's API: where profiles are."""
+        settings = self.settings
+        below = settings.url + self.row.api_below if settings.url else ""
+        return self._placed(text, settings.api_url or ("" if self.row.fixed_api else below))
+
+    def _placed(self, text: str, host: str) -> str:
+        if not text:
+            return ""
+        if "://" not in text:
+            return (host or self.row.base).rstrip("/") + text
+        if not host:
             return text
-        return (self.settings.url or self.row.base).rstrip("/") + text
+        parts = urlsplit(text)
+        return host.rstrip("/") + parts.path + (f"?{parts.query}" if parts.query else "")
 
     @property
     def issuer(self) -> str:
@@ -154,10 +193,8 @@ class Profile:
         return ranked[0] if ranked else Email("")
 
 
-def profile_of(
-    provider: Provider, claims: Mapping[str, object], emails: Sequence[Mapping[str, object]] = ()
-) -> Profile:
-    """Read a profile by the row's map; ``emails`` is a list of ``{email, verified, primary}``.
+def profile_of(provider: Provider, claims: Mapping[str, object], emails: object = None) -> Profile:
+    """Read a profile by the row's map; ``emails`` is what the provider's list of them answered.
 
     Raises ``external_no_subject`` and ``external_no_email`` when what is needed is not there.
     """
@@ -165,12 +202,13 @@ def profile_of(
     sub = _text(_at(claims, where.sub))
     if not sub:
         raise refuse("external_no_subject")
-    found = tuple(_listed(emails)) or tuple(_own(claims, where))
+    found = tuple(_listed(emails, provider.row.email_map)) or tuple(_own(claims, where))
     if not found and not provider.settings.email_optional:
         raise refuse("external_no_email", "Error getting user email from external provider")
     primary = Profile(sub, found, {}).primary
-    name, picture = _text(_at(claims, where.name)), _text(_at(claims, where.picture))
+    name, picture = _name(claims, where), _text(_at(claims, where.picture))
     username = _text(_at(claims, where.username))
+    kept = {key: claims[key] for key in provider.row.custom_claims if key in claims}
     told: dict[str, object] = {
         "iss": provider.issuer or provider.url(provider.row.base),
         "sub": sub,
@@ -182,20 +220,26 @@ def profile_of(
         "user_name": username,
         "preferred_username": username,
         "provider_id": sub,
+        "custom_claims": kept,
     }
     data = {key: value for key, value in told.items() if value}
     data |= {"email_verified": primary.verified, "phone_verified": False}
     return Profile(sub, found, data)
 
 
+def _name(claims: Mapping[str, object], where: ClaimMap) -> str:
+    parts = [_text(_at(claims, path)) for path in where.names or (where.name,)]
+    return " ".join(part for part in parts if part)
+
+
 def _own(claims: Mapping[str, object], where: ClaimMap) -> list[Email]:
     address = _text(_at(claims, where.email)).lower()
     if not address:
         return []
-    return [Email(address, verified=_verified(claims, where.verified), primary=True)]
+    return [Email(address, verified=_said(claims, where.verified), primary=True)]
 
 
-def _verified(claims: Mapping[str, object], where: str) -> bool:
+def _said(claims: Mapping[str, object], where: str) -> bool:
     if where == "=true":
         return True
     if where.startswith("?"):
@@ -204,24 +248,27 @@ def _verified(claims: Mapping[str, object], where: str) -> bool:
     return said is True or said == "true"
 
 
-def _listed(emails: Sequence[Mapping[str, object]]) -> list[Email]:
+def _listed(emails: object, where: EmailMap) -> list[Email]:
+    entries = _at(emails, where.entries) if where.entries else emails
     found = []
-    for entry in emails:
-        address = _text(entry.get("email")).lower()
+    for entry in entries if isinstance(entries, list) else ():
+        if not isinstance(entry, Mapping):
+            continue
+        address = _text(_at(entry, where.email)).lower()
         if address:
-            verified = entry.get("verified") is True or entry.get("is_confirmed") is True
-            primary = entry.get("primary") is True or entry.get("is_primary") is True
-            found.append(Email(address, verified, primary))
+            found.append(Email(address, _said(entry, where.verified), _said(entry, where.primary)))
     return found
 
 
 def _at(document: object, path: str) -> object:
-    """Return what lies at a dotted path; None when the way ends."""
+    """Return what lies at a dotted path, or under a key that is all of it; None: nothing."""
     if not path:
         return None
+    if isinstance(document, Mapping) and path in document:
+        return document[path]
     for step in path.split("."):
         if isinstance(document, Mapping):
-            document = document.get(step)
+            document = next(iter(document.values()), None) if step == "*" else document.get(step)
         elif isinstance(document, list) and step.isdecimal() and int(step) < len(document):
             document = document[int(step)]
         else:

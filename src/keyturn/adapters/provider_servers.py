@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final
 from urllib.parse import parse_qs, quote_plus, urlencode
 
@@ -11,6 +11,7 @@ import msgspec
 
 from keyturn.accounts.errors import OAuthRefusal, refuse
 from keyturn.accounts.providers import Profile, Provider, profile_of
+from keyturn.adapters.provider_oauth1 import OAuth1Servers
 from keyturn.adapters.steady_clock import steady
 from keyturn.errors import Unreachable
 from keyturn.flows.ports.external import ProviderTokens
@@ -33,6 +34,7 @@ class HttpProviderServers:
 
     def __init__(self, http: HttpClient, verify: Verify) -> None:
         self._http = http
+        self._oauth1 = OAuth1Servers(http)
         self._verify = verify
         self._known: dict[str, tuple[float, dict[str, Any]]] = {}
 
@@ -40,10 +42,16 @@ class HttpProviderServers:
         """Return the authorization endpoint."""
         return await self._endpoint(provider, provider.row.authorize, "authorization_endpoint")
 
+    async def begin(self, provider: Provider, callback: str) -> tuple[str, str]:
+        """Begin a sign-in by OAuth 1.0a."""
+        return await self._oauth1.begin(provider, callback)
+
     async def exchange(
         self, provider: Provider, code: str, redirect_uri: str, verifier: str
     ) -> ProviderTokens:
         """Exchange an authorization code (RFC 6749 §4.1.3)."""
+        if provider.row.request_token:
+            return await self._oauth1.exchange(provider, code, verifier)
         url = await self._endpoint(provider, provider.row.token, "token_endpoint")
         form = {
             "grant_type": "authorization_code",
@@ -63,25 +71,31 @@ class HttpProviderServers:
         found = _document(answer) if answer is not None and answer.status == 200 else None
         if not isinstance(found, dict) or not isinstance(found.get("access_token"), str):
             raise refuse("external_exchange")
+        profile = found.get(provider.row.profile_in_token)
         return ProviderTokens(
-            found["access_token"], _text(found.get("refresh_token")), _text(found.get("id_token"))
+            found["access_token"],
+            _text(found.get("refresh_token")),
+            _text(found.get("id_token")),
+            profile=profile if isinstance(profile, dict) else {},
         )
 
     async def profile(self, provider: Provider, tokens: ProviderTokens) -> Profile:
         """Return who signed in."""
         row = provider.row
+        if row.request_token:
+            return await self._oauth1.profile(provider, tokens)
+        if row.profile_in_token:
+            return profile_of(provider, tokens.profile)
         if row.issuer and not row.userinfo:
             if not tokens.id_token:
                 raise refuse("external_profile")
             return profile_of(provider, await self.id_claims(provider, tokens.id_token))
-        claims = await self._get(provider, provider.url(row.userinfo), tokens)
+        claims = await self._get(provider, provider.api(row.userinfo), tokens)
         if not isinstance(claims, dict):
             raise refuse("external_profile")
-        emails: Sequence[Claims] = ()
+        emails = None
         if row.emails:
-            listed = await self._get(provider, provider.url(row.emails), tokens)
-            values = listed.get("values") if isinstance(listed, dict) else listed
-            emails = [entry for entry in values or () if isinstance(entry, dict)]
+            emails = await self._get(provider, provider.api(row.emails), tokens)
         return profile_of(provider, claims, emails)
 
     async def id_claims(self, provider: Provider, id_token: str) -> Claims:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 from urllib.parse import urlencode
 
@@ -100,6 +100,11 @@ async def depart(plane: AuthPlane, wanted: Departure) -> str:
         method=proof.method if proof else None,
         verifier=verifier,
     )
+    if provider.row.request_token:
+        callback = f"{_callback(plane, provider)}?{urlencode({'state': flow.id})}"
+        page, kept = await plane.providers.begin(provider, callback)
+        await plane.external.begin(replace(flow, verifier=kept))
+        return page
     endpoint = await plane.providers.authorize_url(provider)
     await plane.external.begin(flow)
     query = urlencode(_query(plane, provider, wanted, flow))
@@ -109,15 +114,18 @@ async def depart(plane: AuthPlane, wanted: Departure) -> str:
 def _query(plane: AuthPlane, provider: Provider, wanted: Departure, flow: Flow) -> dict[str, str]:
     extra = {name: text for name, text in wanted.parameters.items() if name not in _OWN}
     scopes = dict.fromkeys((*provider.row.scopes, *wanted.scopes.replace(",", " ").split()))
+    if "workos_provider" in extra:  # GoTrue's name: ``provider`` is ours
+        extra["provider"] = extra.pop("workos_provider")
     query = {
         **dict(list(extra.items())[:_MOST_PARAMETERS]),
         **dict(provider.row.parameters),
         "client_id": provider.client_id,
         "redirect_uri": _callback(plane, provider),
         "response_type": "code",
-        "scope": provider.row.separator.join(scopes),
         "state": flow.id,
     }
+    if scopes:
+        query["scope"] = provider.row.separator.join(scopes)
     if flow.verifier:
         query["code_challenge"] = challenges_of(flow.verifier)["s256"]
         query["code_challenge_method"] = "S256"
@@ -144,21 +152,28 @@ async def flow_of(plane: AuthPlane, state: str) -> Flow:
     return flow
 
 
-async def arrive(plane: AuthPlane, flow: Flow, code: str, client: ClientInfo) -> Arrival:
+async def arrive(
+    plane: AuthPlane, flow: Flow, code: str, client: ClientInfo, request_token: str = ""
+) -> Arrival:
     """Exchange the provider's code, find or make the account, and finish the flow.
 
-    Raises :class:`ExternalFailed` with the reason.
+    ``request_token`` is OAuth 1.0a's ``oauth_token``, ``code`` then its ``oauth_verifier``. Raises
+    :class:`ExternalFailed` with the reason.
     """
     try:
-        return await _arrive(plane, flow, code, client)
+        return await _arrive(plane, flow, code, client, request_token)
     except AuthError as refused:
         raise ExternalFailed(refused, flow) from refused
 
 
-async def _arrive(plane: AuthPlane, flow: Flow, code: str, client: ClientInfo) -> Arrival:
+async def _arrive(
+    plane: AuthPlane, flow: Flow, code: str, client: ClientInfo, request_token: str
+) -> Arrival:
     if not code:
         raise refuse("oauth_code_missing")
     provider = await find(plane, flow.provider)
+    if provider.row.request_token and flow.verifier.partition(" ")[0] != request_token:
+        raise refuse("oauth_state_invalid")
     tokens = await plane.providers.exchange(
         provider, code, _callback(plane, provider), flow.verifier
     )

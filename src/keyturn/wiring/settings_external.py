@@ -22,6 +22,7 @@ _PARTS: Final = (
         "Callback, when it is not `<external URL>/callback`.",
     ),
     ("URL", read.address, "url", "Base address of the provider (its issuer, for OpenID Connect)."),
+    ("API_URL", read.address, "api_url", "Base address of its API (profiles), when elsewhere."),
     ("SKIP_NONCE_CHECK", read.boolean, "skip_nonce_check", "Accept ID tokens without a nonce."),
     ("EMAIL_OPTIONAL", read.boolean, "email_optional", "Accept users without an address."),
 )

@@ -7,8 +7,6 @@ from typing import Final
 
 from keyturn.wiring.settings_row import Idle
 
-_PROVIDERS: Final = "LINKEDIN|SLACK|SNAPCHAT|TWITTER|VERCEL_MARKETPLACE|WORKOS|FLY"
-
 IDLE: Final[tuple[Idle, ...]] = (
     Idle(r"SMTP_LOGGING_ENABLED", "what is sent is counted, not logged"),
     Idle(
@@ -30,10 +28,6 @@ IDLE: Final[tuple[Idle, ...]] = (
     Idle(
         r"RATE_LIMIT_(SSO|WEB3)",
         "this version has no such endpoint",
-    ),
-    Idle(
-        rf"EXTERNAL_({_PROVIDERS})_\w+",
-        "this version does not know this provider; the table has those that it knows",
     ),
     Idle(
         r"EXTERNAL_(WEB3_\w+|IOS_BUNDLE_ID|REDIRECT_URL|ALLOWED_ID_TOKEN_ISSUERS"

@@ -20,6 +20,10 @@ class ProviderTokens:
     access_token: str = field(default="", repr=False)
     refresh_token: str = field(default="", repr=False)
     id_token: str = field(default="", repr=False)
+    secret: str = field(default="", repr=False)
+    """Of an OAuth 1.0a token."""
+    profile: Mapping[str, object] = field(default_factory=dict, repr=False)
+    """The profile that came along, of providers that send it so."""
 
 
 class ProviderServers(Protocol):
@@ -29,10 +33,14 @@ class ProviderServers(Protocol):
         """Return the provider's authorization endpoint, discovered when it is not known."""
         ...
 
+    async def begin(self, provider: Provider, callback: str) -> tuple[str, str]:
+        """OAuth 1.0a: return the page to go to, and what the flow keeps as its verifier."""
+        ...
+
     async def exchange(
         self, provider: Provider, code: str, redirect_uri: str, verifier: str
     ) -> ProviderTokens:
-        """Exchange an authorization code."""
+        """Exchange an authorization code; of OAuth 1.0a: the ``oauth_verifier``."""
         ...
 
     async def profile(self, provider: Provider, tokens: ProviderTokens) -> Profile:
@@ -59,7 +67,7 @@ class Flow:
     challenge: str | None = None
     method: str | None = None
     verifier: str = field(default="", repr=False)
-    """Ours towards the provider, where it speaks PKCE."""
+    """Ours towards the provider, where it speaks PKCE; of OAuth 1.0a: the request token."""
 
 
 @dataclass(frozen=True, slots=True)
