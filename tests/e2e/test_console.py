@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from urllib.parse import parse_qs, urlsplit
 
 import httpx
@@ -11,14 +13,15 @@ from tests.support.stack import Stack, keyturn
 pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("stack"), pytest.mark.timeout(240)]
 
 
-def signed_in(stack: Stack) -> httpx.Client:
-    """Return a client that used a fresh link of ``keyturn console-link``."""
+@contextmanager
+def signed_in(stack: Stack) -> Iterator[httpx.Client]:
+    """Yield a client that used a fresh link of ``keyturn console-link``."""
     said = keyturn("console-link", "--data-dir", str(stack.data_dir))
     link = next(word for word in said.stdout.split() if "/sign-in?link=" in word)
-    client = httpx.Client(base_url=stack.url, timeout=30, headers={"origin": stack.url})
     token = parse_qs(urlsplit(link).query)["link"][0]
-    assert client.post("/sign-in", data={"link": token}).status_code == 303
-    return client
+    with httpx.Client(base_url=stack.url, timeout=30, headers={"origin": stack.url}) as client:
+        assert client.post("/sign-in", data={"link": token}).status_code == 303
+        yield client
 
 
 def test_live_updates_pass_the_gateway_at_once(stack: Stack) -> None:

@@ -23,6 +23,7 @@ COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
     "status": ("keyturn.cli.status", "Show the parts of a running stack."),
     "down": ("keyturn.cli.down", "Stop a running stack."),
     "console-link": ("keyturn.cli.console_link", "Print a sign-in link for the console."),
+    "console-password": ("keyturn.cli.console_password", "Set or remove the console's password."),
     "doctor": ("keyturn.cli.doctor", "Find out why a request gets 401, and what to do."),
     "rehearse": ("keyturn.cli.rehearse", "Try the whole migration on a copy, with users."),
     "migrate": ("keyturn.cli.migrate", "Take a deployment from HS256 to ES256, phase by phase."),

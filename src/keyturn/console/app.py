@@ -93,7 +93,7 @@ def console_app(services: Services, host: str = "127.0.0.1") -> App:
     """Return the application; ``host`` is the name or address at which this machine is reached."""
     routes = [
         *(Route(f"/{name}", _file(name, kind), methods=["GET"]) for name, kind in STATIC),
-        Route(sign_in.SIGN_IN, sign_in.show, methods=["GET"]),
+        Route(sign_in.SIGN_IN, sign_in.look(services), methods=["GET"]),
         Route(sign_in.SIGN_IN, sign_in.enter(services), methods=["POST"]),
         Route("/sign-out", sign_in.leave(services), methods=["POST"]),
         *(Route(path, signed_in(services, page), methods=["GET"]) for path, page in PAGES),

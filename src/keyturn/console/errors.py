@@ -19,6 +19,13 @@ class BadLink(KeyturnError):
     default_hint = "`keyturn console-link` prints a new one."
 
 
+class BadPassword(KeyturnError):
+    """This is not the password."""
+
+    code = "bad_password"
+    default_hint = "`keyturn console-password` sets another; `keyturn console-link` needs none."
+
+
 class TooManyAttempts(KeyturnError):
     """Too many attempts failed."""
 

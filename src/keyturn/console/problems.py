@@ -9,6 +9,7 @@ from keyturn.accounts.errors import AuthError
 from keyturn.apikeys.errors import UnknownApiKey
 from keyturn.console.errors import (
     BadLink,
+    BadPassword,
     BadRequest,
     ForgedRequest,
     NotFound,
@@ -18,6 +19,8 @@ from keyturn.console.errors import (
     TooManyAttempts,
     TooManyStreams,
 )
+from keyturn.deploy.place import Unreadable
+from keyturn.doctor.why import NotACredential
 from keyturn.errors import (
     Conflict,
     KeyturnError,
@@ -33,6 +36,7 @@ from keyturn.keyring.errors import UnknownKey
 _STATUSES: Final[Sequence[tuple[type[KeyturnError], int]]] = (
     (NotSignedIn, 401),
     (BadLink, 403),
+    (BadPassword, 403),
     (ForgedRequest, 403),
     (ReadOnly, 403),
     (NotFound, 404),
@@ -47,6 +51,8 @@ _STATUSES: Final[Sequence[tuple[type[KeyturnError], int]]] = (
     (BadRequest, 400),
     (UsageError, 400),
     (JoseError, 400),
+    (NotACredential, 400),
+    (Unreadable, 422),
 )
 
 

@@ -4,21 +4,32 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Protocol
 
 from keyturn.clock import Clock
 from keyturn.console.counts import Counts
 from keyturn.console.limiter import FailureLimiter
 from keyturn.console.overview import Addresses, PartLine
+from keyturn.console.password import Password
 from keyturn.console.sessions import Sessions
 from keyturn.console.streams import Streams
 from keyturn.flows.desk import Desk
 from keyturn.flows.keys import Bench
 from keyturn.flows.ports.apikeys import ApiKeyStore
-from keyturn.flows.ports.audit import AuditLog
+from keyturn.flows.ports.audit import AuditLog, VisitVerb
 from keyturn.flows.ports.http import HttpAnswer
 from keyturn.flows.ports.inbox import CaughtMail
 from keyturn.jose.keys import SigningKey
 from keyturn.secret import Secret
+
+
+class VisitLog(Protocol):
+    """Where it is written down who signed in and out."""
+
+    async def record_visit(self, verb: VisitVerb, *, at: datetime, actor: str, visit: str) -> None:
+        """Add that ``actor`` signed in or out; ``visit`` names the session."""
+        ...
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,10 +37,12 @@ class Reception:
     """What lets people and programs in, whatever the console behind it shows."""
 
     api_keys: ApiKeyStore
-    audit: AuditLog
+    audit: VisitLog
     sessions: Sessions
     limiter: FailureLimiter
     clock: Clock
+    password: Password | None = None
+    """The password that lets in beside links; None where there is none to set."""
     streams: Streams = field(default_factory=Streams)
     """The live updates that are open now."""
 
@@ -38,6 +51,7 @@ class Reception:
 class Services(Reception):
     """Ports and facts; the same flows as the command line's stand behind every action."""
 
+    audit: AuditLog
     bench: Bench
     entropy: Callable[[int], bytes]
     addresses: Addresses

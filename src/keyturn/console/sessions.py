@@ -94,7 +94,12 @@ class Sessions:
         if name in self._ended:
             raise BadLink
         self._end(name, now + LINK_LIFE)
-        return Session(_name(self._entropy), str(claims["sub"]), _role(claims), now, now)
+        return self.begin(str(claims["sub"]), _role(claims))
+
+    def begin(self, actor: str, role: Role = "full") -> Session:
+        """Return a new session for somebody who was let in."""
+        now = self._clock()
+        return Session(_name(self._entropy), actor, role, now, now)
 
     def read(self, cookie: str | None) -> Session:
         """Return the session of ``cookie``; raises :class:`NotSignedIn`."""

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 from keyturn.adapters import system
+from keyturn.adapters.console_password import ConsolePassword
 from keyturn.adapters.envoy.traffic import RecentTraffic
 from keyturn.adapters.loopback_http import LoopbackHttpClient
 from keyturn.adapters.postgres.account_store import PostgresAccountStore
@@ -28,6 +29,7 @@ from keyturn.errors import KeyturnError
 from keyturn.flows.desk import Desk
 from keyturn.flows.keys import Bench
 from keyturn.flows.ports.apikeys import ApiKeyStore
+from keyturn.flows.ports.hashing import PasswordHasher
 from keyturn.flows.ports.inbox import CaughtMail
 from keyturn.flows.ports.ring import RingStore
 from keyturn.gateway.bootstrap import ACCESS_LOG
@@ -51,6 +53,7 @@ class Opened:
     api_keys: ApiKeyStore
     pool: Pool
     key: SigningKey
+    hasher: PasswordHasher
 
 
 def console_services(
@@ -86,6 +89,7 @@ def console_services(
         show_once=lambda secret: reveal(secret).decode(),
         inbox=inbox,
         desk=desk,
+        password=ConsolePassword(plan.where.console_password, opened.hasher),
         counts=Counts(desk, RecentTraffic(plan.where.envoy / ACCESS_LOG, system.now)),
         legacy_key=_legacy_key(plan.settings.process.legacy_secret),
     )

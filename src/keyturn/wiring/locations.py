@@ -52,6 +52,11 @@ class Locations:
         return self.root / "master.key"
 
     @property
+    def console_password(self) -> Path:
+        """The hash of the console's password (0600); missing when there is none."""
+        return self.root / "console-password"
+
+    @property
     def api_keys(self) -> Path:
         """The first publishable and secret API key in clear (0600), for local use."""
         return self.root / "api-keys.json"

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Final, TypeVar
 
 from keyturn.adapters import system
+from keyturn.adapters.hashing import ThreadedHasher
 from keyturn.adapters.http_probe import free_ports
 from keyturn.adapters.mail.inbox import Inbox
 from keyturn.adapters.postgres.apikey_store import PostgresApiKeyStore
@@ -68,6 +69,7 @@ class LocalStack:
         self._gateway_stop = asyncio.Event()
         self._gateway_task: asyncio.Task[None] | None = None
         self._ring_store: PostgresRingStore | None = None
+        self._hasher = ThreadedHasher(threads=1)
         self._inbox = Inbox(plan.mail_port, system.now)
         self._console = ConsoleServer(plan.console_port, self._services, api_url=plan.api_url)
 
@@ -98,6 +100,7 @@ class LocalStack:
     async def stop(self) -> None:
         """Stop everything, the gateway first and the database last."""
         await self.supervisor.stop()
+        self._hasher.close()
         if self._cluster is not None:
             self._cluster.close()
 
@@ -111,6 +114,7 @@ class LocalStack:
             _there(self._api_key_store),
             _there(self._pool),
             signing_key(self.plan.where),
+            self._hasher,
         )
         return console_services(self.plan, opened, self.supervisor.statuses, self._inbox.mails)
 
