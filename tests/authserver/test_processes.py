@@ -90,11 +90,14 @@ def test_a_killed_worker_is_replaced_and_nobody_is_refused(
     httpx.post(f"{serving.url}/signup", json=ADA).raise_for_status()
     victim = min(serving.workers())
     stop = threading.Event()
-    answers: list[int] = []
+    answers: list[int | str] = []
 
     def ask() -> None:
         while not stop.is_set():
-            answers.append(httpx.get(f"{serving.url}{JWKS}").status_code)
+            try:
+                answers.append(httpx.get(f"{serving.url}{JWKS}").status_code)
+            except (httpx.ReadError, httpx.RemoteProtocolError):
+                answers.append("cut off")
 
     asker = threading.Thread(target=ask)
     asker.start()
@@ -105,8 +108,9 @@ def test_a_killed_worker_is_replaced_and_nobody_is_refused(
     finally:
         stop.set()
         asker.join()
-    # A request that the victim had in hand may fail; the client sees a closed connection then.
-    assert set(answers) == {200}
+    # The request that the victim had in hand may fail: its client sees a closed connection.
+    assert set(answers) <= {200, "cut off"}
+    assert answers.count("cut off") <= 1
     assert serving.lines("worker ended; it will be replaced")[0]["status"] == "signal SIGKILL"
     granted = httpx.post(f"{serving.url}/token?grant_type=password", json=ADA)
     assert granted.status_code == 200
