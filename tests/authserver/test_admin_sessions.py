@@ -122,3 +122,29 @@ async def test_the_audit_log_is_searched(open_server: OpenAuth, service_role: Be
             assert sentence == f"Invalid query scope: {query}"
         await auth.refused(400, "validation_failed", "GET", "/admin/audit?page=x", headers=admin)
         await auth.refused(401, "no_authorization", "GET", "/admin/audit")
+
+
+async def test_an_administrator_who_signed_in_is_as_good_as_the_session(
+    open_server: OpenAuth, service_role: Bearer, database: Any
+) -> None:
+    admin = service_role(SECRET)
+    variables = {"GOTRUE_JWT_SECRET": SECRET, "GOTRUE_SESSIONS_TIMEBOX": "48h"}
+    async with open_server(**variables) as auth:
+        person = (await auth.sign_up())["user"]
+        path = f"/admin/users/{person['id']}"
+        role = {"role": "service_role"}
+        assert (await auth.http.put(path, json=role, headers=admin)).status_code == 200
+        sign_in = "/token?grant_type=password"
+        token = (await auth.http.post(sign_in, json=PASSWORD)).json()
+        assert (await auth.http.get(path, headers=bearer(token))).status_code == 200
+        pool = await database.pool()
+        await pool.execute("update auth.sessions set not_after = now() - interval '1 second'")
+        await auth.refused(403, "session_expired", "GET", path, headers=bearer(token))
+        await pool.execute(
+            "update auth.sessions set not_after = null, created_at = now() - interval '3 days'"
+        )
+        sentence = await auth.refused(403, "session_expired", "GET", path, headers=bearer(token))
+        assert sentence == "Session is no longer valid"
+        await pool.execute("delete from auth.sessions")
+        await auth.refused(403, "session_not_found", "GET", path, headers=bearer(token))
+        assert (await auth.http.get(path, headers=admin)).status_code == 200

@@ -173,3 +173,36 @@ async def test_a_phone_factor_needs_a_sender(open_server: OpenAuth) -> None:
         code = {"challenge_id": UNKNOWN, "code": "123456"}
         path = f"/factors/{made['id']}/verify"
         await auth.refused(422, "mfa_factor_not_found", "POST", path, json=code, headers=me)
+
+
+async def test_a_security_key_is_shown_with_what_gotrue_stores(
+    open_server: OpenAuth, service_role: Bearer, database: Any
+) -> None:
+    async with open_server(GOTRUE_JWT_SECRET=SECRET) as auth:
+        token = await auth.sign_up()
+        await enrolled(auth, bearer(token))
+        of_user = (await auth.http.get("/user", headers=bearer(token))).json()["factors"]
+        assert list(of_user[0]) == [
+            "id",
+            "created_at",
+            "updated_at",
+            "status",
+            "friendly_name",
+            "factor_type",
+            "phone",
+            "last_challenged_at",
+        ]
+        pool = await database.pool()
+        await pool.execute(
+            "update auth.mfa_factors set factor_type = 'webauthn', web_authn_aaguid = $1,"
+            " last_webauthn_challenge_data = $2",
+            UNKNOWN,
+            '{"type": "create", "challenge": {"challenge": "x"}}',
+        )
+        path = f"/admin/users/{token['user']['id']}/factors"
+        (shown,) = (await auth.http.get(path, headers=service_role(SECRET))).json()
+        assert shown["web_authn_aaguid"] == UNKNOWN
+        last = {"type": "create", "challenge": {"challenge": "x"}}
+        assert shown["last_webauthn_challenge_data"] == last
+        of_user = (await auth.http.get("/user", headers=bearer(token))).json()["factors"]
+        assert of_user == [shown]

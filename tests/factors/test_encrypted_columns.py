@@ -139,3 +139,21 @@ async def test_session_keys_in_the_clear_stay(database: HasDatabase) -> None:
     plane.pool.trips = 0
     assert (await again(plane, granted.refresh_token)).refresh.rotated
     assert plane.pool.trips == 1
+
+
+async def test_the_key_of_an_upgraded_session_is_encrypted_too(database: HasDatabase) -> None:
+    plane = await open_plane(database)
+    granted = await registered(plane, "ada@example.com")
+    plane.settings = replace(V2, refresh_upgrade_percentage=100)
+    plane.columns = Columns({"k": KEY}, "k", plane.entropy)
+    plane.pool.trips = 0
+    second = await again(plane, granted.refresh_token)
+    assert plane.pool.trips == 2  # which session wants a key, then the swap
+    stored = await plane.pool.fetchval("select refresh_token_hmac_key from auth.sessions")
+    assert json.loads(stored)["key_id"] == "k"
+    assert len(second.refresh_token) > 50
+    third = await again(plane, second.refresh_token)
+    assert third.refresh.rotated
+    assert third.refresh.counter == 1
+    plane.columns = Columns({}, None, plane.entropy)
+    assert (await refused(again(plane, third.refresh_token)))[1] == "refresh_token_not_found"

@@ -104,8 +104,8 @@ async def test_without_rights_it_says_what_an_administrator_must_do(database: Da
 
 async def test_an_auth_schema_that_is_too_old_is_left_alone(database: Database) -> None:
     admin = await as_supabase(database)
-    await admin.execute("alter table auth.sessions drop column refresh_token_counter")
-    with pytest.raises(AuthSchemaTooOld, match=r"auth\.sessions\.refresh_token_counter"):
+    await admin.execute("alter table auth.sessions drop column tag")
+    with pytest.raises(AuthSchemaTooOld, match=r"auth\.sessions\.tag"):
         await migrate(admin)
     assert await admin.fetchval("select to_regnamespace('keyturn') is null") is True
 

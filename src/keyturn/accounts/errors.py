@@ -107,6 +107,7 @@ _TABLE = (
         "session_not_found",
         "Session from session_id claim in JWT does not exist",
     ),
+    ("jwt_session_over", 403, "session_expired", "Session is no longer valid"),
     ("jwt_user_banned", 403, "user_banned", "User is banned"),
     ("not_admin", 403, "not_admin", "User not allowed"),
     (

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Final
 
 import msgspec
 
 from keyturn.accounts.timestamps import optional_rfc3339, rfc3339
+
+_NULL: Final = msgspec.Raw(b"null")
 
 
 class Identity(msgspec.Struct, frozen=True):
@@ -34,6 +37,8 @@ class Factor(msgspec.Struct, frozen=True):
     friendly_name: str | None = None
     phone: str | None = None
     last_challenged_at: datetime | None = None
+    web_authn_aaguid: str | None = None
+    last_webauthn_challenge_data: msgspec.Raw = _NULL
 
 
 class User(msgspec.Struct, frozen=True):
@@ -105,6 +110,8 @@ class FactorJson(msgspec.Struct):
     factor_type: str
     phone: str | None
     last_challenged_at: str | None
+    web_authn_aaguid: str | msgspec.UnsetType
+    last_webauthn_challenge_data: msgspec.Raw | msgspec.UnsetType
 
 
 class UserJson(msgspec.Struct):
@@ -158,6 +165,7 @@ def _identity_json(identity: Identity) -> IdentityJson:
 
 def factor_json(factor: Factor) -> FactorJson:
     """Return a factor as the admin API and ``GET /user`` show it."""
+    last = factor.last_webauthn_challenge_data
     return FactorJson(
         id=factor.id,
         created_at=rfc3339(factor.created_at),
@@ -167,6 +175,8 @@ def factor_json(factor: Factor) -> FactorJson:
         factor_type=factor.factor_type,
         phone=factor.phone,
         last_challenged_at=optional_rfc3339(factor.last_challenged_at),
+        web_authn_aaguid=factor.web_authn_aaguid or msgspec.UNSET,
+        last_webauthn_challenge_data=msgspec.UNSET if bytes(last) == b"null" else last,
     )
 
 

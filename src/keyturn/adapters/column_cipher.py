@@ -59,6 +59,11 @@ class Columns:
         if sealing is not None and sealing not in self._keys:
             raise BadColumnKey(f"There is no column key {sealing!r} to encrypt with.")
 
+    @property
+    def seals(self) -> bool:
+        """Whether values are encrypted when they are written."""
+        return self._sealing is not None
+
     def seal(self, row_id: str, plain: str) -> str:
         """Return ``plain`` encrypted for its row, or as it is when nothing is to be encrypted."""
         if self._sealing is None:

@@ -58,7 +58,7 @@ async def authenticate_admin(plane: AuthPlane, authorization: str | None) -> Adm
     """Return the administrator that a request speaks for; no round trip for an API key's token.
 
     The ``role`` claim decides. A token that names a session is only as good as that session.
-    Raises ``not_admin`` (403) and what :func:`authenticate` raises.
+    Raises ``not_admin`` (403), ``jwt_session_over`` (403) and what :func:`authenticate` raises.
     """
     claims = claims_of(plane, authorization)
     if claims.get("role") not in plane.settings.admin_roles:
@@ -66,6 +66,10 @@ async def authenticate_admin(plane: AuthPlane, authorization: str | None) -> Adm
     if not claims.get("session_id"):
         return Admin(claims)
     caller = await _loaded(plane, claims)
+    if caller.session is not None and await plane.accounts.session_end(
+        caller.user.id, caller.session.id, plane.settings, plane.clock()
+    ):
+        raise refuse("jwt_session_over")
     return Admin(claims, caller.user)
 
 

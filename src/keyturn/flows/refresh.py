@@ -49,8 +49,14 @@ def _swapping(
     upgrade = settings.refresh_algorithm_version == V2
     key = refresh_tokens.new_key(plane.entropy(refresh_tokens.KEY_BYTES)) if upgrade else ""
 
-    def attempt(now: datetime) -> Awaitable[RefreshOutcome]:
-        return store.refresh_v1(token.text, fresh, key, settings, client, now)
+    async def attempt(now: datetime) -> RefreshOutcome:
+        # A key is encrypted for its session, which only the database can name.
+        given = None if key and plane.columns.seals else key
+        outcome = await store.refresh_v1(token.text, fresh, given, settings, client, now)
+        if outcome.verdict != "key_wanted" or outcome.session is None:
+            return outcome
+        sealed = plane.columns.seal(outcome.session.id, key)
+        return await store.refresh_v1(token.text, fresh, sealed, settings, client, now)
 
     return attempt
 

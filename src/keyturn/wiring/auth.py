@@ -29,6 +29,7 @@ from keyturn.wiring.locations import Locations, auth_database, locations
 from keyturn.wiring.messages import open_messages
 from keyturn.wiring.plane import auth_plane
 from keyturn.wiring.ring import master_sealer, open_ring
+from keyturn.wiring.schema_fit import fitted
 from keyturn.wiring.settings import Settings
 
 if TYPE_CHECKING:
@@ -56,6 +57,7 @@ async def prepare(settings: Settings) -> tuple[list[str], int]:
     pool = await Pool.open(database_of(settings), size=1, application_name="keyturn prepare")
     try:
         done = await migrate(pool)
+        await fitted(settings, pool)
         sealer = master_sealer(_where(settings), create=True)
         store, _ = await open_ring(pool, sealer, poll_seconds=None)
         process = settings.process
@@ -85,6 +87,7 @@ async def open_auth(
     )
     hasher = ThreadedHasher(cost=settings.accounts.bcrypt_cost)
     try:
+        settings = await fitted(settings, pool)
         _, watcher = await open_ring(pool, master_sealer(_where(settings)))
         await watcher.start()
         try:

@@ -40,6 +40,8 @@ def session(row: Any) -> Session:
 def refreshed(row: Any) -> RefreshOutcome:
     """Return the outcome in a value of type ``keyturn.refreshed``."""
     verdict, cause, token, hmac_key, counter, who, opened = tuple(row)
+    if verdict == "key_wanted":
+        return RefreshOutcome(verdict, session=session(opened))
     if verdict != "ok":
         return RefreshOutcome(verdict, hmac_key=hmac_key if verdict == "sealed_key" else None)
     return RefreshOutcome(verdict, cause, token, hmac_key, counter, user(who), session(opened))

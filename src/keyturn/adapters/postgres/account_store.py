@@ -45,6 +45,7 @@ _FIND_BY_EMAIL = _sql("find_by_email")
 _FIND_BY_PHONE = _sql("find_by_phone")
 _LIST_USERS = _sql("list_users")
 _OPEN_SESSION = _sql("open_session")
+_SESSION_END = _sql("session_end")
 _REFRESH_V1 = _sql("refresh_v1")
 _REFRESH_V2 = _sql("refresh_v2")
 _SIGN_OUT = _sql("sign_out")
@@ -85,6 +86,14 @@ class PostgresAccountStore:
             return None, None
         opened = found["opened"]
         return account_rows.user(found["who"]), account_rows.session(opened) if opened else None
+
+    async def session_end(
+        self, user_id: str, session_id: str, settings: AuthSettings, now: datetime
+    ) -> str | None:
+        """Return why a session is over, or None."""
+        rules = self._rules(settings)
+        ended: str | None = await self._pool.fetchval(_SESSION_END, user_id, session_id, now, rules)
+        return ended
 
     async def create_user(
         self, new: NewUser, actor: Actor | None, client: ClientInfo, now: datetime, *, audit: bool
@@ -141,7 +150,7 @@ class PostgresAccountStore:
         self,
         token: str,
         new_token: str,
-        new_key: str,
+        new_key: str | None,
         settings: AuthSettings,
         client: ClientInfo,
         now: datetime,

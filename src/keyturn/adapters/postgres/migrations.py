@@ -36,6 +36,9 @@ from keyturn.adapters.postgres.queries import load
 PACKAGE = "keyturn.adapters.postgres"
 OWNER = "supabase_auth_admin"
 _ADVISORY_KEY = 0x6B657974_75726E00  # "keyturn"
+# Migrations that cannot run before schema auth has a column: they stay pending until a GoTrue has
+# brought it. What they are for is off until then (accounts/auth_schema.py).
+_WAITS_FOR = {"0050_oauth_server": "sessions.scopes"}
 _DIRECTIVE = re.compile(r"^-- (skip-if|as|needs): (.+)$", re.MULTILINE)
 
 
@@ -80,12 +83,14 @@ async def migrate(database: Pool) -> list[str]:
         await held.raw.execute(f"select pg_catalog.pg_advisory_xact_lock({_ADVISORY_KEY})")
         await held.raw.execute("set local search_path = pg_catalog")
         await _become_owner(held)
-        pending = _pending(await _applied(held))
+        applied = await _applied(held)
+        if await _has_auth_schema(held):
+            await _check_auth_schema(held)
+        pending = [each for each in _pending(applied) if not await _has_to_wait(held, each)]
         missing = [each for each in pending if not await _is_there(held, each)]
         for each in missing:
             await _apply(held, each)
         await _become_owner(held)
-        await _check_auth_schema(held)
         await held.raw.executemany(
             load(PACKAGE, "record_migration"), [(each.name, each.checksum) for each in pending]
         )
@@ -118,6 +123,18 @@ def _pending(applied: dict[str, str]) -> list[Migration]:
 async def _is_there(held: Held, migration: Migration) -> bool:
     condition = migration.directive("skip-if")
     return bool(condition) and bool(await held.raw.fetchval(f"select ({condition})"))
+
+
+async def _has_auth_schema(held: Held) -> bool:
+    return bool(await held.raw.fetchval("select to_regclass('auth.users') is not null"))
+
+
+async def _has_to_wait(held: Held, migration: Migration) -> bool:
+    """Tell whether an existing schema auth lacks what ``migration`` builds on."""
+    needed = _WAITS_FOR.get(migration.name)
+    if needed is None or not await _has_auth_schema(held):
+        return False
+    return bool(await held.raw.fetch(load(PACKAGE, "auth_absent"), [needed]))
 
 
 async def _apply(held: Held, migration: Migration) -> None:

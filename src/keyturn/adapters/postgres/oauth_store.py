@@ -195,7 +195,7 @@ class _ClientRefresh:
         self,
         token: str,
         new_token: str,
-        new_key: str,
+        new_key: str | None,
         settings: AuthSettings,
         client: ClientInfo,
         now: datetime,

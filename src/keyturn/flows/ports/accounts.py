@@ -114,7 +114,9 @@ class Opened:
 
 
 class RefreshOutcome(msgspec.Struct, frozen=True):
-    """What a refresh did. ``verdict``: ``ok``, ``locked``, ``sealed_key`` or an error row's name.
+    """What a refresh did.
+
+    ``verdict``: ``ok``, ``locked``, ``sealed_key``, ``key_wanted`` or an error row's name.
 
     v1 answers with ``token``; v2 with ``hmac_key`` and ``counter``. ``cause`` is empty when the
     token was swapped, else why the current one was handed out again.
@@ -172,6 +174,12 @@ class AccountStore(Protocol):
         """Return the account and, if asked for and theirs, its session."""
         ...
 
+    async def session_end(
+        self, user_id: str, session_id: str, settings: AuthSettings, now: datetime
+    ) -> str | None:
+        """Return why a session may not be refreshed any more (an error row), or None."""
+        ...
+
     async def create_user(
         self, new: NewUser, actor: Actor | None, client: ClientInfo, now: datetime, *, audit: bool
     ) -> User:
@@ -205,14 +213,15 @@ class AccountStore(Protocol):
         self,
         token: str,
         new_token: str,
-        new_key: str,
+        new_key: str | None,
         settings: AuthSettings,
         client: ClientInfo,
         now: datetime,
     ) -> RefreshOutcome:
         """Swap the v1 ``token`` for ``new_token``, by the rules of gotrue.md §3.3.
 
-        ``new_key`` becomes the session's HMAC key when it is upgraded to v2.
+        ``new_key`` becomes the session's key, as its column holds it, when it is upgraded to v2;
+        empty: it is not. None: verdict ``key_wanted`` names the session, and nothing is written.
         """
         ...
 

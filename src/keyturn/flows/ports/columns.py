@@ -8,6 +8,11 @@ from typing import Protocol
 class ColumnCipher(Protocol):
     """Encrypts and decrypts as GoTrue's ``DB_ENCRYPTION`` does; each value is bound to its row."""
 
+    @property
+    def seals(self) -> bool:
+        """Whether values are encrypted when they are written."""
+        ...
+
     def seal(self, row_id: str, plain: str) -> str:
         """Return ``plain`` as the column of row ``row_id`` holds it: encrypted when configured."""
         ...

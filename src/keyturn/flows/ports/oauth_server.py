@@ -70,7 +70,7 @@ class RefreshStore(Protocol):
         self,
         token: str,
         new_token: str,
-        new_key: str,
+        new_key: str | None,
         settings: AuthSettings,
         client: ClientInfo,
         now: datetime,

@@ -1,4 +1,4 @@
--- Columns that Keyturn reads or writes and that an older GoTrue did not have yet.
+-- Columns that every sign-in needs and that a GoTrue before October 2024 did not have yet.
 select format('auth.%s.%s', needed.table_name, needed.column_name) as missing
 from (values
     ('users', 'is_anonymous'),
@@ -9,14 +9,15 @@ from (values
     ('identities', 'id'),
     ('sessions', 'tag'),
     ('sessions', 'ip'),
-    ('sessions', 'oauth_client_id'),
-    ('sessions', 'refresh_token_hmac_key'),
-    ('sessions', 'refresh_token_counter'),
-    ('sessions', 'scopes'),
     ('refresh_tokens', 'session_id'),
     ('refresh_tokens', 'parent'),
     ('mfa_amr_claims', 'authentication_method'),
     ('mfa_factors', 'phone'),
+    ('mfa_factors', 'last_challenged_at'),
+    ('mfa_factors', 'web_authn_credential'),
+    ('mfa_challenges', 'otp_code'),
+    ('mfa_challenges', 'web_authn_session_data'),
+    ('flow_state', 'auth_code_issued_at'),
     ('one_time_tokens', 'token_hash'),
     ('audit_log_entries', 'ip_address')
 ) as needed (table_name, column_name)
