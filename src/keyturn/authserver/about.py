@@ -7,6 +7,8 @@ from typing import Final
 import msgspec
 
 from keyturn.accounts.settings import AuthSettings
+from keyturn.authserver import shapes
+from keyturn.authserver.contract import declares
 from keyturn.authserver.exchange import JSON, Exchange, Reply
 
 PROVIDERS: Final = (
@@ -53,13 +55,14 @@ class About:
                 "disable_signup": settings.disable_signup,
                 "mailer_autoconfirm": settings.mailer_autoconfirm,
                 "phone_autoconfirm": settings.sms_autoconfirm,
-                "sms_provider": "",
+                "sms_provider": settings.sms_provider,
                 "saml_enabled": False,
                 "saml_private_key_next_configured": False,
                 "passkeys_enabled": settings.webauthn.passkeys,
             }
         )
 
+    @declares(gives=shapes.SETTINGS)
     async def settings(self, exchange: Exchange) -> Reply:
         """Return the public settings."""
         del exchange

@@ -7,7 +7,8 @@ from typing import Final
 import msgspec
 
 from keyturn.accounts.user import UserJson, user_json
-from keyturn.authserver import bodies, paging
+from keyturn.authserver import bodies, paging, shapes
+from keyturn.authserver.contract import declares
 from keyturn.authserver.exchange import JSON, Exchange, Reply
 from keyturn.authserver.tokens import AUDIENCE, NO_STORE, client_of
 from keyturn.authserver.users import AUTHORIZATION, user_reply
@@ -35,6 +36,15 @@ class AdminUsers:
     async def _admin(self, exchange: Exchange) -> Admin:
         return await authenticate_admin(self._plane, exchange.header(AUTHORIZATION))
 
+    @declares(
+        who="administrator",
+        takes=bodies.AdminUserBody,
+        gives=UserJson,
+        refuses="admin_needs_identifier admin_password_or_hash admin_id_not_uuid4 user_exists "
+        "email_exists phone_exists password_too_long validation_failed saving_user @email "
+        "phone_invalid @text",
+        hooks=True,
+    )
     async def create(self, exchange: Exchange) -> Reply:
         """``POST /admin/users``."""
         admin = await self._admin(exchange)
@@ -42,6 +52,13 @@ class AdminUsers:
         created = await admin_users.create(self._plane, admin, request, client_of(exchange))
         return user_reply(created)
 
+    @declares(
+        who="administrator",
+        gives=ListingJson,
+        query={**shapes.PAGES, "filter": shapes.TEXT, "sort": shapes.TEXT},
+        refuses="validation_failed text_not_storable",
+        audience=True,
+    )
     async def list(self, exchange: Exchange) -> Reply:
         """``GET /admin/users?page&per_page&filter&sort``, with ``Link`` and ``X-Total-Count``."""
         await self._admin(exchange)
@@ -58,11 +75,20 @@ class AdminUsers:
         pages = paging.headers("/admin/users", found.page, found.total, kept)
         return Reply(200, body, [JSON, NO_STORE, *pages])
 
+    @declares(who="administrator", gives=UserJson, refuses="user_id_not_uuid user_not_found")
     async def get(self, exchange: Exchange) -> Reply:
         """``GET /admin/users/{id}``."""
         await self._admin(exchange)
         return user_reply(await admin_users.get(self._plane, exchange.params["user_id"]))
 
+    @declares(
+        who="administrator",
+        takes=bodies.AdminUserBody,
+        gives=UserJson,
+        refuses="user_id_not_uuid user_not_found admin_password_or_hash email_exists phone_exists "
+        "user_exists weak_password password_too_long validation_failed updating_user @email "
+        "phone_invalid @text",
+    )
     async def update(self, exchange: Exchange) -> Reply:
         """``PUT /admin/users/{id}``."""
         admin = await self._admin(exchange)
@@ -71,6 +97,13 @@ class AdminUsers:
         client = client_of(exchange)
         return user_reply(await admin_users.update(self._plane, admin, user_id, request, client))
 
+    @declares(
+        who="administrator",
+        takes=bodies.DeleteUserBody,
+        body_required=False,
+        gives=shapes.EMPTY,
+        refuses="user_id_not_uuid user_not_found deleting_user",
+    )
     async def delete(self, exchange: Exchange) -> Reply:
         """``DELETE /admin/users/{id}``; the body is optional."""
         admin = await self._admin(exchange)

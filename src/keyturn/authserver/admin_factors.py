@@ -6,8 +6,9 @@ from typing import Final
 
 import msgspec
 
-from keyturn.accounts.user import Factor, factor_json
+from keyturn.accounts.user import Factor, FactorJson, factor_json
 from keyturn.authserver import bodies
+from keyturn.authserver.contract import declares
 from keyturn.authserver.exchange import JSON, Exchange, Reply
 from keyturn.authserver.tokens import NO_STORE, client_of
 from keyturn.authserver.users import AUTHORIZATION
@@ -16,6 +17,7 @@ from keyturn.flows.callers import authenticate_admin
 from keyturn.flows.plane import AuthPlane
 
 _encode: Final = msgspec.json.Encoder().encode
+FactorsJson = list[FactorJson]
 
 
 def _reply(factor: Factor) -> Reply:
@@ -28,12 +30,21 @@ class AdminFactors:
     def __init__(self, plane: AuthPlane) -> None:
         self._plane = plane
 
+    @declares(who="administrator", gives=FactorsJson, refuses="user_id_not_uuid user_not_found")
     async def list(self, exchange: Exchange) -> Reply:
         """``GET /admin/users/{user_id}/factors``: all, verified or not."""
         await authenticate_admin(self._plane, exchange.header(AUTHORIZATION))
         found = await admin_factors.listing(self._plane, exchange.params["user_id"])
         return Reply(200, _encode([factor_json(factor) for factor in found]), (JSON, NO_STORE))
 
+    @declares(
+        who="administrator",
+        takes=bodies.AdminFactorBody,
+        gives=FactorJson,
+        refuses="user_id_not_uuid user_not_found factor_id_not_uuid factor_not_found "
+        "factor_name_conflict factor_phone_verified phone_exists phone_invalid enrolling_factor "
+        "@text",
+    )
     async def update(self, exchange: Exchange) -> Reply:
         """``PUT …/factors/{factor_id}``: another name, another number."""
         admin = await authenticate_admin(self._plane, exchange.header(AUTHORIZATION))
@@ -49,6 +60,11 @@ class AdminFactors:
         )
         return _reply(changed)
 
+    @declares(
+        who="administrator",
+        gives=FactorJson,
+        refuses="user_id_not_uuid user_not_found factor_id_not_uuid factor_not_found",
+    )
     async def delete(self, exchange: Exchange) -> Reply:
         """``DELETE …/factors/{factor_id}``: answers what the factor was."""
         admin = await authenticate_admin(self._plane, exchange.header(AUTHORIZATION))

@@ -7,7 +7,8 @@ from typing import Final
 import msgspec
 
 from keyturn.accounts.timestamps import optional_rfc3339, rfc3339
-from keyturn.authserver import paging
+from keyturn.authserver import paging, shapes
+from keyturn.authserver.contract import declares
 from keyturn.authserver.exchange import JSON, Exchange, Reply
 from keyturn.authserver.tokens import NO_STORE, client_of
 from keyturn.authserver.users import AUTHORIZATION
@@ -58,6 +59,9 @@ class AuditJson(msgspec.Struct):
     ip_address: str
 
 
+AuditLinesJson = list[AuditJson]
+
+
 def _session(record: SessionRecord) -> SessionJson:
     session = record.session
     return SessionJson(
@@ -90,6 +94,7 @@ class AdminSessions:
     async def _admin(self, exchange: Exchange) -> Admin:
         return await authenticate_admin(self._plane, exchange.header(AUTHORIZATION))
 
+    @declares(who="administrator", gives=SessionsJson, refuses="user_id_not_uuid user_not_found")
     async def list(self, exchange: Exchange) -> Reply:
         """``GET /admin/users/{user_id}/sessions``, newest first."""
         await self._admin(exchange)
@@ -97,6 +102,11 @@ class AdminSessions:
         body = SessionsJson([_session(record) for record in found])
         return Reply(200, _encode(body), (JSON, NO_STORE))
 
+    @declares(
+        who="administrator",
+        gives={204: None},
+        refuses="user_id_not_uuid session_id_not_uuid session_not_found user_not_found",
+    )
     async def revoke(self, exchange: Exchange) -> Reply:
         """``DELETE /admin/users/{user_id}/sessions/{session_id}``."""
         admin = await self._admin(exchange)
@@ -105,6 +115,12 @@ class AdminSessions:
         await admin_sessions.revoke(self._plane, admin, user_id, session_id, client)
         return Reply(204, headers=())
 
+    @declares(
+        who="administrator",
+        gives=AuditLinesJson,
+        query={"query": shapes.TEXT, **shapes.PAGES},
+        refuses="validation_failed text_not_storable",
+    )
     async def audit(self, exchange: Exchange) -> Reply:
         """``GET /admin/audit?query&page&per_page``, newest first."""
         await self._admin(exchange)

@@ -9,6 +9,7 @@ import msgspec
 from keyturn.accounts.custom_providers import CustomProvider
 from keyturn.accounts.timestamps import rfc3339
 from keyturn.authserver import bodies
+from keyturn.authserver.contract import declares
 from keyturn.authserver.exchange import JSON, Exchange, Reply
 from keyturn.authserver.problems import BadJson
 from keyturn.authserver.tokens import NO_STORE
@@ -22,12 +23,32 @@ _encode: Final = msgspec.json.Encoder().encode
 _SECRET: Final = "client_secret"  # noqa: S105 - the name of a member
 
 
+class ProviderBody(CustomProvider, frozen=True, kw_only=True):
+    """``POST /admin/custom-providers`` and ``PUT``; members that are null are left as they are."""
+
+    client_secret: str | None = None
+
+
+class ProviderJson(CustomProvider, frozen=True, kw_only=True):
+    """A provider without its secret."""
+
+    created_at: str
+    updated_at: str
+
+
+class ProvidersJson(msgspec.Struct):
+    """All of them."""
+
+    providers: list[ProviderJson]
+
+
 class CustomProviders:
     """Answers ``/admin/custom-providers``."""
 
     def __init__(self, plane: AuthPlane) -> None:
         self._plane = plane
 
+    @declares(who="administrator", gives=ProvidersJson, refuses="custom_providers_off")
     async def list(self, exchange: Exchange) -> Reply:
         """``GET /admin/custom-providers``."""
         await self._admin(exchange)
@@ -35,6 +56,13 @@ class CustomProviders:
         body = _encode({"providers": [_shown(kept) for kept in found]})
         return Reply(200, body, (JSON, NO_STORE))
 
+    @declares(
+        who="administrator",
+        takes=ProviderBody,
+        gives={201: ProviderJson},
+        refuses="custom_providers_off custom_provider_exists over_custom_provider_quota "
+        "saving_custom_provider validation_failed @text",
+    )
     async def create(self, exchange: Exchange) -> Reply:
         """``POST /admin/custom-providers``."""
         await self._admin(exchange)
@@ -42,11 +70,23 @@ class CustomProviders:
         wanted = _converted(members)
         return _reply(await custom_providers.create(self._plane, wanted, secret), 201)
 
+    @declares(
+        who="administrator",
+        gives=ProviderJson,
+        refuses="custom_providers_off custom_provider_not_found",
+    )
     async def get(self, exchange: Exchange) -> Reply:
         """``GET /admin/custom-providers/{identifier}``."""
         await self._admin(exchange)
         return _reply(await custom_providers.get(self._plane, exchange.params["identifier"]))
 
+    @declares(
+        who="administrator",
+        takes=ProviderBody,
+        gives=ProviderJson,
+        refuses="custom_providers_off custom_provider_not_found saving_custom_provider "
+        "validation_failed @text",
+    )
     async def change(self, exchange: Exchange) -> Reply:
         """``PUT /admin/custom-providers/{identifier}``."""
         await self._admin(exchange)
@@ -56,6 +96,11 @@ class CustomProviders:
         identifier = exchange.params["identifier"]
         return _reply(await custom_providers.change(self._plane, identifier, given, secret))
 
+    @declares(
+        who="administrator",
+        gives={204: None},
+        refuses="custom_providers_off custom_provider_not_found",
+    )
     async def delete(self, exchange: Exchange) -> Reply:
         """``DELETE /admin/custom-providers/{identifier}``."""
         await self._admin(exchange)

@@ -9,7 +9,10 @@ from keyturn.authserver.absent import ABSENT, Absent
 from keyturn.authserver.admin import AdminUsers
 from keyturn.authserver.admin_factors import AdminFactors
 from keyturn.authserver.admin_sessions import AdminSessions
+from keyturn.authserver.contract import declares
 from keyturn.authserver.custom_providers import CustomProviders
+from keyturn.authserver.document import PATH as DOCUMENT_PATH
+from keyturn.authserver.document import Described
 from keyturn.authserver.exchange import Exchange, Handler, Reply
 from keyturn.authserver.external import External
 from keyturn.authserver.factors import Factors
@@ -45,7 +48,11 @@ def auth_routes(
         *_oversight(plane),
         *_passkeys(plane),
     ]
-    return Routes([*Guards(plane).before(present), *_absent()])
+    described = Described()
+    present.append(Endpoint("GET", DOCUMENT_PATH, described.document, head=True))
+    routes = Routes([*Guards(plane).before(present), *_absent()])
+    described.endpoints = routes.endpoints
+    return routes
 
 
 def _present(
@@ -182,7 +189,9 @@ def _absent() -> Iterator[Endpoint]:
 
 
 def _refusing(row: Absent) -> Handler:
+    @declares(gives={}, also=((row.status, row.error_code),), fixed=True)
     async def refuse(exchange: Exchange) -> Reply:
+        """Not here: the answer is GoTrue's while the part is off."""
         del exchange
         raise row.refusal()
 

@@ -8,9 +8,10 @@ from typing import Final
 import msgspec
 
 from keyturn.accounts.errors import refuse
-from keyturn.authserver import bodies
+from keyturn.authserver import bodies, shapes
+from keyturn.authserver.contract import declares
 from keyturn.authserver.exchange import JSON, Exchange, Reply
-from keyturn.authserver.tokens import AUDIENCE, NO_STORE, client_of, granted_reply
+from keyturn.authserver.tokens import AUDIENCE, NO_STORE, TokenJson, client_of, granted_reply
 from keyturn.authserver.users import AUTHORIZATION
 from keyturn.flows import factors, identities, phone_factors, webauthn_factors
 from keyturn.flows.callers import authenticate
@@ -74,6 +75,15 @@ class Factors:
         factors.require_permanent(caller)
         return caller
 
+    @declares(
+        who="user",
+        takes=bodies.FactorBody,
+        gives=EnrolledJson,
+        refuses="not_for_anonymous factor_needs_session factor_type factor_phone_required "
+        "factor_phone_verified factor_name_conflict too_many_factors enroll_needs_aal2 "
+        "enrolling_factor totp_enroll_off phone_enroll_off webauthn_enroll_off phone_invalid "
+        "@text",
+    )
     async def enroll(self, exchange: Exchange) -> Reply:
         """``POST /factors``: the answer shows a TOTP secret, this once."""
         caller = await self._permanent(exchange)
@@ -91,6 +101,16 @@ class Factors:
         )
         return Reply(200, _encode(body_json), (JSON, NO_STORE))
 
+    @declares(
+        who="user",
+        takes=bodies.ChallengeBody,
+        body_required=False,
+        gives=ChallengedJson,
+        refuses="not_for_anonymous factor_id_not_uuid factor_not_found factor_needs_session "
+        "totp_verify_off phone_verify_off webauthn_verify_off phone_channel phone_no_sms "
+        "phone_too_soon sms_limit sms_not_sent",
+        hooks=True,
+    )
     async def challenge(self, exchange: Exchange) -> Reply:
         """``POST /factors/{factor_id}/challenge``."""
         caller = await self._permanent(exchange)
@@ -111,6 +131,17 @@ class Factors:
             answer = ChallengedJson(made.id, made.type, made.expires_at)
         return Reply(200, _encode(answer), (JSON, NO_STORE))
 
+    @declares(
+        who="user",
+        takes=bodies.VerifyFactorBody,
+        gives=TokenJson,
+        refuses="not_for_anonymous factor_id_not_uuid factor_not_found factor_needs_session "
+        "totp_verify_off phone_verify_off webauthn_verify_off challenge_not_found "
+        "challenge_expired factor_ip_mismatch code_required totp_wrong phone_code_wrong "
+        "webauthn_required webauthn_type credential_required credential_rejected "
+        "mfa_verification_rejected factor_type refresh_no_session column_unreadable",
+        hooks=True,
+    )
     async def verify(self, exchange: Exchange) -> Reply:
         """``POST /factors/{factor_id}/verify``: tokens of the lifted session."""
         caller = await self._permanent(exchange)
@@ -128,6 +159,12 @@ class Factors:
             granted = await verify(self._plane, caller, factor_id, attempt, client)
         return granted_reply(granted)
 
+    @declares(
+        who="user",
+        gives=shapes.DELETED,
+        refuses="not_for_anonymous factor_id_not_uuid factor_not_found factor_needs_session "
+        "unenroll_needs_aal2",
+    )
     async def unenroll(self, exchange: Exchange) -> Reply:
         """``DELETE /factors/{factor_id}``."""
         caller = await self._permanent(exchange)
@@ -135,6 +172,13 @@ class Factors:
         gone = await factors.unenroll(self._plane, caller, factor_id, client_of(exchange))
         return Reply(200, _encode({"id": gone}), (JSON, NO_STORE))
 
+    @declares(
+        who="user",
+        gives=shapes.EMPTY,
+        refuses="manual_linking_disabled identity_id_not_uuid unexpected_audience "
+        "single_identity identity_not_found identity_email_conflict updating_user",
+        audience=True,
+    )
     async def unlink(self, exchange: Exchange) -> Reply:
         """``DELETE /user/identities/{identity_id}``."""
         caller = await self._caller(exchange)

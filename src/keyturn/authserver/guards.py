@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from functools import wraps
 from typing import Final
 
 import msgspec
@@ -53,16 +54,23 @@ _SPARED_GRANTS: Final = frozenset({"refresh_token", "pkce", "id_token"})
 _SB_FORWARDED_FOR: Final = b"sb-forwarded-for"
 
 
-class _Security(msgspec.Struct):
+class Security(msgspec.Struct):
+    """The solved captcha."""
+
     captcha_token: str | None = None
 
 
-class _Guarded(msgspec.Struct):
+class Captcha(msgspec.Struct):
+    """Beside the other members, where a captcha is asked for."""
+
+    gotrue_meta_security: Security | None = None
+
+
+class _Guarded(Captcha):
     """What guards read of a body."""
 
     email: str | None = None
     phone: str | None = None
-    gotrue_meta_security: _Security | None = None
 
 
 _decoder: Final = msgspec.json.Decoder(_Guarded)
@@ -94,6 +102,7 @@ class Guards:
         if kind is None or not self._plane.settings.limits.enabled:
             return endpoint
 
+        @wraps(endpoint.handler)
         async def counted(exchange: Exchange) -> Reply:
             key = self._key(exchange)
             if key is not None:
@@ -108,6 +117,7 @@ class Guards:
         if (endpoint.method, endpoint.path) not in ASKED or self._plane.captcha is None:
             return endpoint
 
+        @wraps(endpoint.handler)
         async def answered(exchange: Exchange) -> Reply:
             if exchange.query("grant_type") not in _SPARED_GRANTS or endpoint.path != "/token":
                 security = (await _peek(exchange)).gotrue_meta_security

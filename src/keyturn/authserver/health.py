@@ -15,6 +15,8 @@ from typing import Final
 import msgspec
 
 from keyturn import __version__
+from keyturn.authserver import shapes
+from keyturn.authserver.contract import declares
 from keyturn.authserver.exchange import JSON, Exchange, Reply
 from keyturn.errors import KeyturnError
 from keyturn.flows.ports.ring import RingSource
@@ -41,16 +43,19 @@ class Health:
         self._ring = ring
         self._timeout = timeout.total_seconds()
 
+    @declares(gives=shapes.ABOUT)
     async def about(self, exchange: Exchange) -> Reply:
         """``GET /health``: name and version."""
         del exchange
         return Reply(200, _ABOUT, (JSON, NO_STORE))
 
+    @declares(gives=shapes.LIVE)
     async def live(self, exchange: Exchange) -> Reply:
         """``GET /health/live``: 200 as long as the event loop turns."""
         del exchange
         return Reply(200, _LIVE, (JSON, NO_STORE))
 
+    @declares(gives={200: shapes.READY, 503: shapes.READY})
     async def ready(self, exchange: Exchange) -> Reply:
         """``GET /health/ready``: 200, or 503 with what is missing."""
         del exchange

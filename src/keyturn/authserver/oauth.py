@@ -13,7 +13,8 @@ from keyturn.accounts.errors import OAuthRefusal
 from keyturn.accounts.oauth_clients import OAuthClient
 from keyturn.accounts.oauth_server import AuthorizationRequest, scopes_of
 from keyturn.accounts.timestamps import rfc3339
-from keyturn.authserver import bodies
+from keyturn.authserver import bodies, shapes
+from keyturn.authserver.contract import declares
 from keyturn.authserver.exchange import JSON, Exchange, Reply, parse_query
 from keyturn.authserver.problems import BadJson
 from keyturn.authserver.redirecting import redirect
@@ -48,35 +49,106 @@ class TokenBody(msgspec.Struct):
     resource: str | None = None
 
 
+class ClientJson(msgspec.Struct, omit_defaults=True):
+    """What users see of a client."""
+
+    id: str
+    name: str = ""
+    uri: str = ""
+    logo_uri: str = ""
+
+
+class DeciderJson(msgspec.Struct, omit_defaults=True):
+    """Who is asked for consent."""
+
+    id: str
+    email: str = ""
+
+
+class AuthorizationJson(msgspec.Struct):
+    """What a client asks for."""
+
+    authorization_id: str
+    redirect_uri: str
+    client: ClientJson
+    user: DeciderJson
+    scope: str
+
+
+class RedirectJson(msgspec.Struct):
+    """Where the user goes next."""
+
+    redirect_url: str
+
+
+class GrantJson(msgspec.Struct):
+    """One client that a user has authorized."""
+
+    client: ClientJson
+    scopes: tuple[str, ...]
+    granted_at: str
+
+
+class ClientTokensJson(msgspec.Struct, omit_defaults=True):
+    """Tokens for a client (RFC 6749 §5.1)."""
+
+    access_token: str
+    token_type: str
+    expires_in: int
+    refresh_token: str
+    scope: str = ""
+    id_token: str = ""
+
+
 class OAuthServer:
     """Answers ``/oauth/*`` and ``/user/oauth/grants``."""
 
     def __init__(self, plane: AuthPlane) -> None:
         self._plane = plane
 
+    @declares(
+        gives={302: None},
+        query=dict.fromkeys(_REQUEST, shapes.TEXT),
+        refuses="oauth_server_off client_id_required authorize_client_format "
+        "authorize_client_unknown redirect_uri_required redirect_uri_invalid saving_authorization "
+        "@text",
+    )
     async def authorize(self, exchange: Exchange) -> Reply:
         """``GET /oauth/authorize``: to the consent page, or back to the client with an error."""
         given = {name: exchange.query(name) or "" for name in _REQUEST}
         target = await oauth_authorize.authorize(self._plane, AuthorizationRequest(**given))
         return redirect(target, 302)
 
+    @declares(
+        who="user",
+        gives=AuthorizationJson | RedirectJson,
+        refuses="oauth_server_off consent_by_client consent_origin authorization_not_found "
+        "authorization_not_pending text_not_storable",
+    )
     async def look(self, exchange: Exchange) -> Reply:
         """``GET /oauth/authorizations/{authorization_id}``."""
         caller = await self._decider(exchange)
         found = await oauth_authorize.look(self._plane, caller, exchange.params["authorization_id"])
         if found.code:
-            return _json({"redirect_url": oauth_authorize.approved_url(found)})
-        user = {"id": caller.user.id, "email": caller.user.email}
+            return _json(RedirectJson(oauth_authorize.approved_url(found)))
         return _json(
-            {
-                "authorization_id": found.authorization_id,
-                "redirect_uri": found.redirect_uri,
-                "client": _client(found.client),
-                "user": {name: value for name, value in user.items() if value},
-                "scope": found.scope,
-            }
+            AuthorizationJson(
+                found.authorization_id,
+                found.redirect_uri,
+                _client(found.client),
+                DeciderJson(caller.user.id, caller.user.email or ""),
+                found.scope,
+            )
         )
 
+    @declares(
+        who="user",
+        takes=ConsentBody,
+        gives=RedirectJson,
+        refuses="oauth_server_off consent_by_client consent_origin consent_action "
+        "authorization_not_found authorization_not_pending saving_authorization "
+        "text_not_storable",
+    )
     async def consent(self, exchange: Exchange) -> Reply:
         """``POST /oauth/authorizations/{authorization_id}/consent``."""
         caller = await self._decider(exchange)
@@ -85,8 +157,18 @@ class OAuthServer:
         target = await oauth_authorize.decide(
             self._plane, caller, authorization_id, body.action or ""
         )
-        return _json({"redirect_url": target})
+        return _json(RedirectJson(target))
 
+    @declares(
+        who="client",
+        takes=TokenBody,
+        body="either",
+        gives=ClientTokensJson,
+        refuses="oauth_server_off refresh_conflict refresh_no_session refresh_not_found "
+        "column_unreadable id_token_unsigned text_not_storable",
+        oauth=True,
+        hooks=True,
+    )
     async def token(self, exchange: Exchange) -> Reply:
         """``POST /oauth/token``: form or JSON; the client by Basic, in the body, or public."""
         require_server(self._plane)
@@ -104,24 +186,37 @@ class OAuthServer:
         )
         return _tokens(await oauth_token.token(self._plane, client, request, client_of(exchange)))
 
+    @declares(who="user", gives=shapes.USER_INFO, refuses="oauth_server_off")
     async def userinfo(self, exchange: Exchange) -> Reply:
         """``GET`` or ``POST /oauth/userinfo``."""
         return _json(await oauth_grants.userinfo(self._plane, exchange.header(AUTHORIZATION)))
 
+    @declares(
+        who="user",
+        gives=list[GrantJson],
+        refuses="oauth_server_off consent_by_client consent_origin",
+    )
     async def grants(self, exchange: Exchange) -> Reply:
         """``GET /user/oauth/grants``."""
         bearer = exchange.header(AUTHORIZATION)
         return _json(
             [
-                {
-                    "client": _client(grant.client),
-                    "scopes": scopes_of(grant.scopes),
-                    "granted_at": rfc3339(grant.granted_at),
-                }
+                GrantJson(
+                    _client(grant.client),
+                    tuple(scopes_of(grant.scopes)),
+                    rfc3339(grant.granted_at),
+                )
                 for grant in await oauth_grants.list_grants(self._plane, bearer)
             ]
         )
 
+    @declares(
+        who="user",
+        gives={204: None},
+        query={"client_id": shapes.TEXT},
+        refuses="oauth_server_off consent_by_client consent_origin grant_client_required "
+        "client_id_format oauth_consent_not_found",
+    )
     async def revoke(self, exchange: Exchange) -> Reply:
         """``DELETE /user/oauth/grants?client_id=…``."""
         bearer, client_id = exchange.header(AUTHORIZATION), exchange.query("client_id") or ""
@@ -138,30 +233,24 @@ def _json(content: object) -> Reply:
     return Reply(200, _encode(content), (JSON, NO_STORE))
 
 
-def _client(client: OAuthClient) -> dict[str, str]:
-    """Return what users see of a client."""
-    shown = {
-        "id": client.id,
-        "name": client.client_name,
-        "uri": client.client_uri,
-        "logo_uri": client.logo_uri,
-    }
-    return {name: value for name, value in shown.items() if value}
+def _client(client: OAuthClient) -> ClientJson:
+    return ClientJson(
+        client.id, client.client_name or "", client.client_uri or "", client.logo_uri or ""
+    )
 
 
 def _tokens(tokens: ClientTokens) -> Reply:
     granted = tokens.granted
-    content: dict[str, object] = {
-        "access_token": granted.access_token,
-        "token_type": "bearer",
-        "expires_in": granted.expires_in,
-        "refresh_token": granted.refresh_token,
-    }
-    if tokens.scope:
-        content["scope"] = tokens.scope
-    if tokens.id_token:
-        content["id_token"] = tokens.id_token
-    return _json(content)
+    return _json(
+        ClientTokensJson(
+            granted.access_token,
+            "bearer",
+            granted.expires_in,
+            granted.refresh_token,
+            tokens.scope or "",
+            tokens.id_token or "",
+        )
+    )
 
 
 async def _token_body(exchange: Exchange) -> TokenBody:

@@ -9,6 +9,7 @@ import msgspec
 from keyturn.accounts.oauth_clients import ClientChange, OAuthClient, Registration
 from keyturn.accounts.timestamps import rfc3339
 from keyturn.authserver import bodies
+from keyturn.authserver.contract import declares
 from keyturn.authserver.exchange import JSON, Exchange, Reply
 from keyturn.authserver.tokens import NO_STORE
 from keyturn.authserver.users import AUTHORIZATION
@@ -41,34 +42,83 @@ class ChangeBody(msgspec.Struct):
     logo_uri: str | None = None
 
 
+class OAuthClientJson(msgspec.Struct, omit_defaults=True):
+    """A client, members in GoTrue's order; the secret only where it was just made."""
+
+    client_id: str
+    client_secret: str = ""
+    client_type: str = ""
+    redirect_uris: tuple[str, ...] = ()
+    token_endpoint_auth_method: str = ""
+    grant_types: tuple[str, ...] = ()
+    response_types: tuple[str, ...] = ()
+    client_name: str = ""
+    client_uri: str = ""
+    logo_uri: str = ""
+    registration_type: str = ""
+    created_at: str = ""
+    updated_at: str = ""
+
+
+class OAuthClientsJson(msgspec.Struct):
+    """All clients."""
+
+    clients: list[OAuthClientJson]
+
+
 class OAuthClients:
     """Answers ``/oauth/clients/register`` and ``/admin/oauth/clients``."""
 
     def __init__(self, plane: AuthPlane) -> None:
         self._plane = plane
 
+    @declares(
+        takes=RegistrationBody,
+        gives={201: OAuthClientJson},
+        refuses="oauth_server_off oauth_registration_off validation_failed saving_oauth_client "
+        "@text",
+    )
     async def register(self, exchange: Exchange) -> Reply:
         """``POST /oauth/clients/register``: dynamic client registration (RFC 7591)."""
         oauth_clients.require_registration(self._plane)
         return await self._create(exchange, "dynamic")
 
+    @declares(
+        who="administrator",
+        takes=RegistrationBody,
+        gives={201: OAuthClientJson},
+        refuses="oauth_server_off validation_failed saving_oauth_client @text",
+    )
     async def create(self, exchange: Exchange) -> Reply:
         """``POST /admin/oauth/clients``."""
         await self._admin(exchange)
         return await self._create(exchange, "manual")
 
+    @declares(who="administrator", gives=OAuthClientsJson, refuses="oauth_server_off")
     async def list(self, exchange: Exchange) -> Reply:
         """``GET /admin/oauth/clients``."""
         await self._admin(exchange)
         found = await oauth_clients.list_clients(self._plane)
-        body = _encode({"clients": [_shown(client) for client in found]})
+        body = _encode(OAuthClientsJson([_shown(client) for client in found]))
         return Reply(200, body, (JSON, NO_STORE))
 
+    @declares(
+        who="administrator",
+        gives=OAuthClientJson,
+        refuses="oauth_server_off client_id_format oauth_client_not_found",
+    )
     async def get(self, exchange: Exchange) -> Reply:
         """``GET /admin/oauth/clients/{client_id}``."""
         await self._admin(exchange)
         return _reply(await oauth_clients.get(self._plane, exchange.params["client_id"]))
 
+    @declares(
+        who="administrator",
+        takes=ChangeBody,
+        gives=OAuthClientJson,
+        refuses="oauth_server_off client_id_format oauth_client_not_found validation_failed "
+        "saving_oauth_client @text",
+    )
     async def change(self, exchange: Exchange) -> Reply:
         """``PUT /admin/oauth/clients/{client_id}``."""
         await self._admin(exchange)
@@ -77,12 +127,23 @@ class OAuthClients:
         client_id = exchange.params["client_id"]
         return _reply(await oauth_clients.change(self._plane, client_id, change))
 
+    @declares(
+        who="administrator",
+        gives={204: None},
+        refuses="oauth_server_off client_id_format oauth_client_not_found",
+    )
     async def delete(self, exchange: Exchange) -> Reply:
         """``DELETE /admin/oauth/clients/{client_id}``."""
         await self._admin(exchange)
         await oauth_clients.delete(self._plane, exchange.params["client_id"])
         return Reply(204, headers=())
 
+    @declares(
+        who="administrator",
+        gives=OAuthClientJson,
+        refuses="oauth_server_off client_id_format oauth_client_not_found public_client_secret "
+        "saving_oauth_client",
+    )
     async def regenerate(self, exchange: Exchange) -> Reply:
         """``POST /admin/oauth/clients/{client_id}/regenerate_secret``."""
         await self._admin(exchange)
@@ -104,21 +165,19 @@ def _reply(client: OAuthClient, secret: str = "", *, status: int = 200) -> Reply
     return Reply(status, _encode(_shown(client, secret)), (JSON, NO_STORE))
 
 
-def _shown(client: OAuthClient, secret: str = "") -> dict[str, object]:
-    """Return a client in GoTrue's order; the secret only where it was just made."""
-    shown: dict[str, object] = {
-        "client_id": client.id,
-        "client_secret": secret,
-        "client_type": client.client_type,
-        "redirect_uris": client.redirect_uris,
-        "token_endpoint_auth_method": client.token_endpoint_auth_method,
-        "grant_types": client.grant_types,
-        "response_types": ("code",),
-        "client_name": client.client_name,
-        "client_uri": client.client_uri,
-        "logo_uri": client.logo_uri,
-        "registration_type": client.registration_type,
-        "created_at": rfc3339(client.created_at),
-        "updated_at": rfc3339(client.updated_at),
-    }
-    return {name: value for name, value in shown.items() if value}
+def _shown(client: OAuthClient, secret: str = "") -> OAuthClientJson:
+    return OAuthClientJson(
+        client.id,
+        secret,
+        client.client_type,
+        tuple(client.redirect_uris),
+        client.token_endpoint_auth_method,
+        tuple(client.grant_types),
+        ("code",),
+        client.client_name or "",
+        client.client_uri or "",
+        client.logo_uri or "",
+        client.registration_type,
+        rfc3339(client.created_at),
+        rfc3339(client.updated_at),
+    )

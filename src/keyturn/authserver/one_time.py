@@ -9,11 +9,12 @@ import msgspec
 from keyturn.accounts.errors import AuthError
 from keyturn.accounts.one_time import PKCE_PREFIX
 from keyturn.accounts.redirects import with_fragment, with_query
-from keyturn.accounts.user import user_json
-from keyturn.authserver import bodies
+from keyturn.accounts.user import UserJson, user_json
+from keyturn.authserver import bodies, shapes
+from keyturn.authserver.contract import declares
 from keyturn.authserver.exchange import JSON, Exchange, Reply
 from keyturn.authserver.redirecting import origin_of, redirect
-from keyturn.authserver.tokens import AUDIENCE, NO_STORE, client_of, granted_reply
+from keyturn.authserver.tokens import AUDIENCE, NO_STORE, TokenJson, client_of, granted_reply
 from keyturn.authserver.users import AUTHORIZATION, user_reply
 from keyturn.flows import links, otp, reauthenticate, recover, redeem, resend
 from keyturn.flows.callers import authenticate, authenticate_admin
@@ -35,12 +36,37 @@ _encode: Final = msgspec.json.Encoder().encode
 _NOTHING: Final = Reply(200, b"{}", (JSON, NO_STORE))
 
 
+class LinkJson(UserJson):
+    """The answer of ``POST /admin/generate_link``: the account, and the link for it."""
+
+    action_link: str
+    email_otp: str
+    hashed_token: str
+    verification_type: str
+    redirect_to: str
+
+
+class HalfwayJson(msgspec.Struct):
+    """The answer to the first of the two links of a new address."""
+
+    msg: str
+    code: str = "200"
+
+
 class OneTime:
     """Answers ``/verify``, ``/otp``, ``/magiclink``, ``/recover``, ``/resend`` and their like."""
 
     def __init__(self, plane: AuthPlane) -> None:
         self._plane = plane
 
+    @declares(
+        takes=bodies.RecoverBody,
+        gives=shapes.EMPTY,
+        query=shapes.REDIRECT,
+        refuses="recover_needs_email @email @mail @pkce text_not_storable",
+        audience=True,
+        hooks=True,
+    )
     async def recover(self, exchange: Exchange) -> Reply:
         """``POST /recover``."""
         body = await bodies.read(exchange, bodies.RecoverBody)
@@ -54,6 +80,16 @@ class OneTime:
         await recover.recover(self._plane, wanted, origin, client_of(exchange))
         return _NOTHING
 
+    @declares(
+        takes=bodies.OtpBody,
+        gives=shapes.SENT,
+        query=shapes.REDIRECT,
+        refuses="otp_one_of otp_only_one otp_channel otp_signups signup_disabled "
+        "phone_unsupported email_logins_disabled magic_link_needs_email email_exists phone_exists "
+        "saving_user @email @mail @sms @pkce @text",
+        audience=True,
+        hooks=True,
+    )
     async def otp(self, exchange: Exchange) -> Reply:
         """``POST /otp``."""
         wanted = await self._wanted(exchange)
@@ -61,6 +97,15 @@ class OneTime:
         sent = await otp.otp(self._plane, wanted, origin, client_of(exchange))
         return _sent(sent)
 
+    @declares(
+        takes=bodies.OtpBody,
+        gives=shapes.EMPTY,
+        query=shapes.REDIRECT,
+        refuses="magic_link_needs_email email_logins_disabled otp_signups signup_disabled "
+        "email_exists saving_user @email @mail @pkce @text",
+        audience=True,
+        hooks=True,
+    )
     async def magic_link(self, exchange: Exchange) -> Reply:
         """``POST /magiclink``."""
         wanted = await self._wanted(exchange)
@@ -81,6 +126,16 @@ class OneTime:
             aud=exchange.header(AUDIENCE),
         )
 
+    @declares(
+        takes=bodies.ResendBody,
+        gives=shapes.SENT,
+        query=shapes.REDIRECT,
+        refuses="resend_type resend_needs_email resend_needs_phone resend_only_one "
+        "resend_missing resend_email_off resend_phone_off no_mailer_change email_exists "
+        "phone_exists @email @mail @sms @pkce text_not_storable",
+        audience=True,
+        hooks=True,
+    )
     async def resend(self, exchange: Exchange) -> Reply:
         """``POST /resend``."""
         body = await bodies.read(exchange, bodies.ResendBody)
@@ -95,6 +150,14 @@ class OneTime:
         origin = origin_of(self._plane, exchange)
         return _sent(await resend.resend(self._plane, wanted, origin, client_of(exchange)))
 
+    @declares(
+        who="user",
+        gives=shapes.SENT,
+        query=shapes.REDIRECT,
+        refuses="reauthenticate_needs_contact reauthenticate_email reauthenticate_phone "
+        "@mail no_sms sms_limit sms_not_sent too_soon_sms",
+        hooks=True,
+    )
     async def reauthenticate(self, exchange: Exchange) -> Reply:
         """``GET /reauthenticate``."""
         caller = await authenticate(self._plane, exchange.header(AUTHORIZATION))
@@ -103,6 +166,15 @@ class OneTime:
             await reauthenticate.reauthenticate(self._plane, caller, origin, client_of(exchange))
         )
 
+    @declares(
+        takes=bodies.VerifyBody,
+        gives=TokenJson | HalfwayJson,
+        refuses="otp_expired link_expired verify_banned verify_needs_type verify_needs_token "
+        "verify_only_hash verify_only_one verify_email_type verify_sms_type verify_type no_mailer "
+        "email_exists phone_exists @email phone_invalid",
+        audience=True,
+        hooks=True,
+    )
     async def verify(self, exchange: Exchange) -> Reply:
         """``POST /verify``."""
         body = await bodies.read(exchange, bodies.VerifyBody)
@@ -116,9 +188,19 @@ class OneTime:
         )
         granted = await redeem.verify(self._plane, shown, client_of(exchange))
         if granted is None:
-            return Reply(200, _encode({"msg": ONE_OF_TWO, "code": "200"}), (JSON, NO_STORE))
+            return Reply(200, _encode(HalfwayJson(ONE_OF_TWO)), (JSON, NO_STORE))
         return granted_reply(granted)
 
+    @declares(
+        gives={303: None},
+        query={
+            "token": shapes.TEXT,
+            "type": shapes.words(
+                "signup", "invite", "recovery", "magiclink", "email_change", "email"
+            ),
+            **shapes.REDIRECT,
+        },
+    )
     async def follow(self, exchange: Exchange) -> Reply:
         """``GET /verify``: the link of a mail; every outcome is a redirect (303)."""
         token, kind = exchange.query("token") or "", exchange.query("type") or ""
@@ -136,6 +218,15 @@ class OneTime:
             target = with_query(target, {"message": ONE_OF_TWO})
         return redirect(with_fragment(target, {"message": ONE_OF_TWO, "sb": ""}))
 
+    @declares(
+        who="administrator",
+        takes=bodies.InviteBody,
+        gives=UserJson,
+        query=shapes.REDIRECT,
+        refuses="email_exists saving_user @email @mail @text",
+        audience=True,
+        hooks=True,
+    )
     async def invite(self, exchange: Exchange) -> Reply:
         """``POST /invite``."""
         admin = await authenticate_admin(self._plane, exchange.header(AUTHORIZATION))
@@ -148,6 +239,17 @@ class OneTime:
             await links.invite(self._plane, admin, wanted, origin, client_of(exchange))
         )
 
+    @declares(
+        who="administrator",
+        takes=bodies.LinkBody,
+        gives=LinkJson,
+        query=shapes.REDIRECT,
+        refuses="link_type link_user_not_found link_secure_change_off no_mailer "
+        "signup_needs_password password_too_long weak_password email_exists saving_user @email "
+        "@text",
+        audience=True,
+        hooks=True,
+    )
     async def generate_link(self, exchange: Exchange) -> Reply:
         """``POST /admin/generate_link``."""
         admin = await authenticate_admin(self._plane, exchange.header(AUTHORIZATION))

@@ -9,8 +9,9 @@ import msgspec
 
 from keyturn.accounts.timestamps import optional_rfc3339, rfc3339
 from keyturn.authserver import bodies
+from keyturn.authserver.contract import declares
 from keyturn.authserver.exchange import JSON, Exchange, Reply
-from keyturn.authserver.tokens import NO_STORE, client_of, granted_reply
+from keyturn.authserver.tokens import NO_STORE, TokenJson, client_of, granted_reply
 from keyturn.authserver.users import AUTHORIZATION
 from keyturn.flows import passkeys
 from keyturn.flows.callers import authenticate, authenticate_admin
@@ -48,6 +49,9 @@ class PasskeyJson(msgspec.Struct):
     last_used_at: str | msgspec.UnsetType
 
 
+PasskeysJson = list[PasskeyJson]
+
+
 def _options(made: Options) -> Reply:
     body = OptionsJson(made.challenge_id, made.options, made.expires_at)
     return Reply(200, _encode(body), (JSON, NO_STORE))
@@ -80,11 +84,25 @@ class Passkeys:
         passkeys.require_enabled(self._plane)
         return await authenticate(self._plane, exchange.header(AUTHORIZATION))
 
+    @declares(
+        who="user",
+        gives=OptionsJson,
+        refuses="passkey_disabled not_for_anonymous passkey_sso passkey_needs_aal2 "
+        "too_many_passkeys",
+    )
     async def registration_options(self, exchange: Exchange) -> Reply:
         """``POST /passkeys/registration/options``."""
         caller = await self._caller(exchange)
         return _options(await passkeys.registration_options(self._plane, caller))
 
+    @declares(
+        who="user",
+        takes=bodies.PasskeyBody,
+        gives=RegisteredJson,
+        refuses="passkey_disabled not_for_anonymous passkey_sso passkey_needs_aal2 "
+        "too_many_passkeys passkey_exists ceremony_not_found ceremony_expired ceremony_type "
+        "credential_failed validation_failed",
+    )
     async def register(self, exchange: Exchange) -> Reply:
         """``POST /passkeys/registration/verify``."""
         caller = await self._caller(exchange)
@@ -101,11 +119,20 @@ class Passkeys:
         )
         return Reply(200, _encode(shown), (JSON, NO_STORE))
 
+    @declares(gives=OptionsJson, refuses="passkey_disabled")
     async def authentication_options(self, exchange: Exchange) -> Reply:
         """``POST /passkeys/authentication/options``."""
         del exchange
         return _options(await passkeys.authentication_options(self._plane))
 
+    @declares(
+        takes=bodies.PasskeyBody,
+        gives=TokenJson,
+        refuses="passkey_disabled ceremony_not_found ceremony_expired ceremony_type "
+        "credential_failed passkey_user_gone passkey_email_unconfirmed passkey_phone_unconfirmed "
+        "jwt_user_banned validation_failed",
+        hooks=True,
+    )
     async def sign_in(self, exchange: Exchange) -> Reply:
         """``POST /passkeys/authentication/verify``: a session."""
         passkeys.require_enabled(self._plane)
@@ -115,11 +142,19 @@ class Passkeys:
             await passkeys.sign_in(self._plane, body.challenge_id or "", _answer(body), client)
         )
 
+    @declares(who="user", gives=PasskeysJson, refuses="passkey_disabled")
     async def list(self, exchange: Exchange) -> Reply:
         """``GET /passkeys``."""
         caller = await self._caller(exchange)
         return _items(await passkeys.listing(self._plane, caller.user.id))
 
+    @declares(
+        who="user",
+        takes=bodies.PasskeyNameBody,
+        gives=PasskeyJson,
+        refuses="passkey_disabled passkey_not_found passkey_name_required passkey_name_too_long "
+        "text_not_storable",
+    )
     async def rename(self, exchange: Exchange) -> Reply:
         """``PATCH /passkeys/{passkey_id}``."""
         caller = await self._caller(exchange)
@@ -129,6 +164,11 @@ class Passkeys:
         renamed = await passkeys.rename(self._plane, caller, passkey_id, name, client)
         return Reply(200, _encode(_item(renamed)), (JSON, NO_STORE))
 
+    @declares(
+        who="user",
+        gives={204: None},
+        refuses="passkey_disabled passkey_not_found passkey_needs_aal2",
+    )
     async def delete(self, exchange: Exchange) -> Reply:
         """``DELETE /passkeys/{passkey_id}``."""
         caller = await self._caller(exchange)
@@ -136,11 +176,21 @@ class Passkeys:
         await passkeys.delete(self._plane, caller, passkey_id, client_of(exchange))
         return Reply(204, headers=())
 
+    @declares(
+        who="administrator",
+        gives=PasskeysJson,
+        refuses="passkey_disabled user_id_not_uuid user_not_found",
+    )
     async def admin_list(self, exchange: Exchange) -> Reply:
         """``GET /admin/users/{user_id}/passkeys``."""
         await authenticate_admin(self._plane, exchange.header(AUTHORIZATION))
         return _items(await passkeys.admin_listing(self._plane, exchange.params["user_id"]))
 
+    @declares(
+        who="administrator",
+        gives={204: None},
+        refuses="passkey_disabled user_id_not_uuid user_not_found passkey_not_found",
+    )
     async def admin_delete(self, exchange: Exchange) -> Reply:
         """``DELETE /admin/users/{user_id}/passkeys/{passkey_id}``."""
         admin = await authenticate_admin(self._plane, exchange.header(AUTHORIZATION))

@@ -18,6 +18,8 @@ import msgspec
 from keyturn.accounts.errors import refuse
 from keyturn.accounts.oauth_clients import AUTH_METHODS, GRANTS
 from keyturn.accounts.oauth_server import SCOPES, OAuthServerSettings
+from keyturn.authserver import shapes
+from keyturn.authserver.contract import declares
 from keyturn.authserver.exchange import JSON, Exchange, Header, Reply
 from keyturn.clock import Clock
 from keyturn.flows.ports.ring import RingSource
@@ -82,14 +84,17 @@ class Published:
         self._jwks = Document(ring.public_jwks())
         self._discovery = Document(discovery(self._issuer, ring, self._oauth))
 
+    @declares(gives={200: shapes.JWKS, 304: None})
     async def jwks(self, exchange: Exchange) -> Reply:
         """``GET /.well-known/jwks.json`` (gotrue.md §1.5)."""
         return self._jwks.reply(exchange, self.fresh_for(self._clock()))
 
+    @declares(gives={200: shapes.DISCOVERY, 304: None})
     async def discovery(self, exchange: Exchange) -> Reply:
         """``GET /.well-known/openid-configuration`` (gotrue.md §1.6)."""
         return self._discovery.reply(exchange, self.fresh_for(self._clock()))
 
+    @declares(gives={200: shapes.DISCOVERY, 304: None}, refuses="oauth_server_off")
     async def oauth_metadata(self, exchange: Exchange) -> Reply:
         """``GET /.well-known/oauth-authorization-server`` (RFC 8414), while there is one."""
         if not self._oauth.enabled:

@@ -58,10 +58,11 @@ class Routes:
 
     def __init__(self, endpoints: Iterable[Endpoint]) -> None:
         by_path: dict[str, dict[str, Handler]] = {}
+        self.endpoints: tuple[Endpoint, ...] = tuple(endpoints)
         self.served: set[tuple[str, str]] = set()
         """Every method and path that is answered, ``HEAD`` aside."""
         self._hot: dict[tuple[str, str], Handler] = {}
-        for endpoint in endpoints:
+        for endpoint in self.endpoints:
             self.served.add((endpoint.method, endpoint.path))
             for method in (endpoint.method, "HEAD") if endpoint.head else (endpoint.method,):
                 by_path.setdefault(endpoint.path, {})[method] = endpoint.handler

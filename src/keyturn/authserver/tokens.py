@@ -8,7 +8,8 @@ from typing import Final
 import msgspec
 
 from keyturn.accounts.user import UserJson, user_json
-from keyturn.authserver import bodies
+from keyturn.authserver import bodies, shapes
+from keyturn.authserver.contract import declares
 from keyturn.authserver.exchange import JSON, Exchange, Header, Reply
 from keyturn.authserver.problems import Refused, problem_of
 from keyturn.authserver.reporting import Metrics
@@ -106,6 +107,22 @@ class Tokens:
             "id_token": self._id_token,
         }
 
+    @declares(
+        takes=(bodies.PasswordBody, bodies.RefreshBody, bodies.PkceBody, bodies.IdTokenBody),
+        gives=TokenJson,
+        query={"grant_type": shapes.words("password", "refresh_token", "pkce", "id_token", "web3")},
+        refuses="grant_needs_identifier invalid_credentials email_logins_disabled "
+        "phone_logins_disabled email_not_confirmed phone_not_confirmed user_banned "
+        "refresh_malformed refresh_not_found refresh_banned refresh_no_session refresh_expired "
+        "refresh_used refresh_conflict pkce_needs_both no_flow_state flow_state_expired "
+        "bad_code_verifier provider_disabled identity_exists external_unverified external_banned "
+        "external_signup_disabled external_several external_no_email external_profile "
+        "mfa_verification_rejected column_unreadable saving_user @email phone_invalid @text",
+        also=((422, "web3_provider_disabled"),),
+        audience=True,
+        oauth=True,
+        hooks=True,
+    )
     async def token(self, exchange: Exchange) -> Reply:
         """``POST /token?grant_type=…``; raises the errors of the grant."""
         kind = exchange.query("grant_type") or ""

@@ -82,6 +82,7 @@ ROUTES: Final[tuple[Route, ...]] = (
     _open("segment", "/callback"),
     _open("segment", "/authorize"),
     _open("prefix", "/.well-known/"),
+    _open("exact", "/openapi.json"),
     _open("prefix", "/sso/saml/"),
     Route("exact", _METADATA, Access.OPEN, "auth", _METADATA),
     Route("exact", f"{_METADATA}/auth/v1", Access.OPEN, "auth", _METADATA),
