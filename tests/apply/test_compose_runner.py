@@ -196,6 +196,33 @@ async def test_printed_commands_wait_for_a_person() -> None:
         await found.reload("rest", Way.SIGNAL, ("SIGUSR2",))
 
 
+async def test_who_watches_its_files_gets_time_and_no_command(
+    docker: DockerDouble, made: Deployment
+) -> None:
+    slept: list[float] = []
+    told: list[str] = []
+
+    async def sleep(seconds: float) -> None:
+        await asyncio.sleep(0)
+        slept.append(seconds)
+
+    async def nobody(question: str) -> bool:
+        raise AssertionError(question)
+
+    shell = docker.shell(made.folder)
+    program = await find_program(shell)
+    known = len(docker.calls)
+    for one in (
+        ComposeRunner(shell, program, Ask(), sleep=sleep),
+        TemplateRunner(shell, "false {service}", sleep),
+        PrintRunner(Ask(), told.append, nobody, sleep=sleep),
+    ):
+        await one.reload("auth", Way.WATCH, ("8",))
+    assert slept == [8.0] * 3
+    assert len(docker.calls) == known
+    assert told == ["  auth reads its files again by itself, within 8 s."]
+
+
 async def test_a_command_of_the_users_own(docker: DockerDouble, made: Deployment) -> None:
     (made.folder / "deploy").write_text('#!/bin/sh\necho "$@" >> calls\n[ "$2" != auth ]\n')
     (made.folder / "deploy").chmod(0o755)

@@ -24,7 +24,8 @@ from keyturn.deploy.rewrite import Style
 from keyturn.deploy.source import Ask
 from keyturn.flows.apply_plan import apply_plan, resume, stage
 from keyturn.flows.apply_undo import rollback
-from keyturn.migrate.plan import Check, Plan, Recreate, Step, build_plan
+from keyturn.migrate.commands import Way
+from keyturn.migrate.plan import Check, Plan, Recreate, Reload, Step, build_plan
 from keyturn.migrate.plan_json import plan_text
 from keyturn.secret import Secret
 
@@ -52,6 +53,8 @@ def plan(made: Deployment, style: Style) -> Plan:
             SetVariable("SUPABASE_SECRET_KEY", Secret(keys.secret)),
             ReplaceFile("volumes/api/kong.yml", Secret("_format_version: '3.0'\n")),
         ),
+        # Mounted by itself into a container that runs on, so it keeps its inode.
+        services=(Reload("kong", Way.EXEC, ("kong", "reload"), ("volumes/api/kong.yml",)),),
     )
     prepared = build_plan(
         FolderSource(made.folder), Ask(), [publish, gateway],

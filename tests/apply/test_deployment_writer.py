@@ -133,3 +133,30 @@ def test_what_a_crash_left_is_tidied(tmp_path: Path) -> None:
     files.remove(".env")
     assert names(tmp_path) == []
     assert files.stamp(".env") is None
+
+
+def test_a_file_that_a_container_has_mounted_by_itself_keeps_its_inode(tmp_path: Path) -> None:
+    target = tmp_path / "jwks.json"
+    target.write_bytes(b"a longer old text")
+    target.chmod(0o640)
+    with target.open("rb") as mounted:
+        files = DeploymentWriter(tmp_path)
+        files.write("jwks.json", Secret("new"), None, in_place=True)
+        assert mounted.read() == b"new"
+    assert (mode(target), names(tmp_path)) == (0o640, ["jwks.json"])
+
+
+def test_a_file_cut_short_in_its_place_counts_as_written_and_is_finished(tmp_path: Path) -> None:
+    """The new content lies beside it, whole, before the first byte of the old one goes."""
+    target, beside = tmp_path / "jwks.json", tmp_path / ".jwks.json.keyturn-now"
+    target.write_bytes(b"new te\x00\x00old")
+    beside.write_bytes(b"new text")
+    beside.chmod(0o600)
+    inode = target.stat().st_ino
+    files = DeploymentWriter(tmp_path)
+    stamp = files.stamp("jwks.json")
+    assert stamp is not None
+    assert stamp.sha256 == digest(b"new text")
+    files.tidy("jwks.json")
+    assert (target.read_bytes(), target.stat().st_ino) == (b"new text", inode)
+    assert names(tmp_path) == ["jwks.json"]

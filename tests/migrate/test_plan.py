@@ -59,7 +59,7 @@ def test_the_order_within_a_step(made: Deployment) -> None:
         edits=(*publishing(made), ReplaceFile("volumes/api/kong.yml", Secret("x: 1\n"))),
         services=(
             Recreate("storage", notice="Uploads pause for a second."),
-            Reload("kong", Way.EXEC, ("kong", "reload")),
+            Reload("kong", Way.EXEC, ("kong", "reload"), ("volumes/api/kong.yml",)),
             Recreate("meta"),
             Recreate("studio", always=True),
         ),
@@ -143,7 +143,7 @@ def test_json_out_and_in(made: Deployment) -> None:
     step = Step(
         "A",
         edits=(*publishing(made), ReplaceFile("volumes/api/kong.yml", Secret("x: 1\n"))),
-        services=(Reload("kong", Way.EXEC, ("kong", "reload")),),
+        services=(Reload("kong", Way.EXEC, ("kong", "reload"), ("volumes/api/kong.yml",)),),
         before=(Say("Ä"), Check("c", {"a": "b"})),
         after=(Wait(5),),
     )

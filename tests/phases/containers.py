@@ -31,6 +31,7 @@ from keyturn.flows.prove_before import inventory_before
 from keyturn.flows.prove_signing import NotProven
 from keyturn.migrate.commands import Way
 from keyturn.migrate.deployment_keys import read_keys
+from keyturn.migrate.live import reread, takes_heed
 from keyturn.migrate.run import Run, runs
 from keyturn.profiles.deployment import follow
 from keyturn.profiles.verdict import Outcome
@@ -46,6 +47,8 @@ class Containers:
     now: datetime = NOW
     created: dict[str, Service] = field(default_factory=dict)
     recreated: list[str] = field(default_factory=list)
+    told: list[tuple[str, ...]] = field(default_factory=list)
+    """What running services were told: the service, the way, and its argument."""
     moments: list[Progress] = field(default_factory=list)
     deaf: set[str] = field(default_factory=set)
     """Services that keep their old environment when they are created anew: a broken deployment."""
@@ -90,9 +93,11 @@ class Containers:
             self.created[service] = self.files.services[service]
 
     async def reload(self, service: str, way: Way, argument: Sequence[str]) -> None:
-        """The same, without a new container."""
-        del way, argument
-        await self.recreate(service)
+        """Read the mounted files again, if that is what this one does on it."""
+        self.told.append((service, way.value, *argument))
+        running, found = self.created[service], self.files.services[service]
+        if service not in self.deaf and takes_heed(running.kind, way, tuple(argument)):
+            self.created[service] = reread(running, found)
 
     # Asking
 

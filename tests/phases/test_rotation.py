@@ -114,6 +114,3 @@ def test_waits_are_sums_that_say_what_they_are_made_of(walk: Walk) -> None:
 
 def test_every_service_says_how_it_learns(walk: Walk) -> None:
     assert {one.how for one in deliveries(walk.inventory)} == {How.RECREATED}
-    walk.deployment.set_setting("rest", "PGRST_JWT_SECRET", '"@/keys/jwks.json"')
-    rest = next(one for one in deliveries(walk.inventory) if one.service == "rest")
-    assert (rest.how, rest.argument) == (How.RELOADS, ("SIGUSR2",))

@@ -94,7 +94,9 @@ class _Files:
         if path in self.world.read_only:
             raise ServiceFailed(f"{path} is read-only.")
 
-    def write(self, path: str, content: Secret, mode: int | None) -> None:
+    def write(
+        self, path: str, content: Secret, mode: int | None, *, in_place: bool = False
+    ) -> None:
         old = self.world.files.get(path, (b"", 0o600))
         new = (reveal(content), old[1] if mode is None else mode)
         self.world.acts(lambda: self.world.files.update({path: new}))

@@ -69,7 +69,10 @@ class ComposeRunner:
         await self._until_up(service)
 
     async def reload(self, service: str, way: Way, argument: Sequence[str]) -> None:
-        """Send the signal, or run the command in the container."""
+        """Send the signal, or run the command in the container, or give it time to notice."""
+        if way is Way.WATCH:
+            await self._sleep(float(argument[0]))
+            return
         await self._do(service, *telling(service, way, argument))
 
     async def _do(self, service: str, *arguments: str) -> Finished:

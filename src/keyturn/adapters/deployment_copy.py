@@ -44,9 +44,11 @@ class CopyWriter(DeploymentWriter):
         self.version = 0
         """Grows with every change of a file."""
 
-    def write(self, path: str, content: Secret, mode: int | None) -> None:
+    def write(
+        self, path: str, content: Secret, mode: int | None, *, in_place: bool = False
+    ) -> None:
         """Replace or create the file."""
-        super().write(path, content, mode)
+        super().write(path, content, mode, in_place=in_place)
         self.version += 1
 
     def remove(self, path: str) -> None:

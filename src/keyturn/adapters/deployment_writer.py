@@ -3,6 +3,10 @@
 A new file appears under its final name by rename, after its bytes, mode, owner and attributes are
 on disk; the temporary file has a fixed name, so that the next run recognises and removes what a
 crash left. A symbolic link stays one: the file it points to is replaced.
+
+A file that a running container has mounted by itself must keep its inode, so it cannot be replaced
+by rename (``in_place``). Its new content is put beside it first, whole and on disk; from that
+moment it counts as the file's content, and the next run finishes what a crash interrupted.
 """
 
 from __future__ import annotations
@@ -22,6 +26,7 @@ from keyturn.secret_access import reveal
 
 _NEW_MODE: Final = 0o600
 _PATTERN: Final = ".{name}.keyturn-new"
+_PENDING: Final = ".{name}.keyturn-now"
 
 
 class DeploymentWriter:
@@ -38,7 +43,8 @@ class DeploymentWriter:
         """
         target = self._target(path)
         try:
-            content, mode = target.read_bytes(), stat.S_IMODE(target.stat().st_mode)
+            source = _pending_or(target)
+            content, mode = source.read_bytes(), stat.S_IMODE(source.stat().st_mode)
         except FileNotFoundError:
             return None
         except OSError as problem:
@@ -48,7 +54,7 @@ class DeploymentWriter:
     def read(self, path: str) -> Secret:
         """Return the bytes."""
         try:
-            return Secret(self._target(path).read_bytes())
+            return Secret(_pending_or(self._target(path)).read_bytes())
         except OSError as problem:
             raise _refusal(path, f"cannot be read: {problem.strerror}") from problem
 
@@ -67,8 +73,13 @@ class DeploymentWriter:
             raise _refusal(path, "stands in a read-only folder", "Make the folder writable.")
         self._check_owner(path, target)
 
-    def write(self, path: str, content: Secret, mode: int | None) -> None:
-        """Replace or create the file; nothing is left behind when it does not work."""
+    def write(
+        self, path: str, content: Secret, mode: int | None, *, in_place: bool = False
+    ) -> None:
+        """Replace or create the file; nothing is left behind when it does not work.
+
+        ``in_place``: the file that is there keeps its inode.
+        """
         target = self._target(path)
         temporary = _temporary(target)
         try:
@@ -76,8 +87,9 @@ class DeploymentWriter:
             old = target.stat() if target.exists() else None
             bits = (stat.S_IMODE(old.st_mode) if old else _NEW_MODE) if mode is None else mode
             self._fill(temporary, reveal(content), bits, target if old else None)
-            temporary.replace(target)
+            temporary.replace(_pending(target) if old and in_place else target)
             sync_folder(target.parent)
+            _finish(target)
         except OSError as problem:
             with contextlib.suppress(OSError):
                 temporary.unlink(missing_ok=True)
@@ -95,9 +107,17 @@ class DeploymentWriter:
             raise _refusal(path, f"could not be deleted: {problem.strerror}") from problem
 
     def tidy(self, path: str) -> None:
-        """Delete the temporary file of an interrupted write."""
+        """Delete the temporary file of an interrupted write; finish one that was on disk.
+
+        Raises :class:`CannotWrite` when that cannot be done.
+        """
+        target = self._target(path)
         with contextlib.suppress(OSError):
-            _temporary(self._target(path)).unlink(missing_ok=True)
+            _temporary(target).unlink(missing_ok=True)
+        try:
+            _finish(target)
+        except OSError as problem:
+            raise _refusal(path, f"could not be written: {problem.strerror}") from problem
 
     def _target(self, path: str) -> Path:
         return Path(os.path.realpath(self._folder / path))
@@ -158,6 +178,32 @@ def _make_folders(folder: Path) -> None:
 
 def _temporary(target: Path) -> Path:
     return target.with_name(_PATTERN.format(name=target.name))
+
+
+def _pending(target: Path) -> Path:
+    return target.with_name(_PENDING.format(name=target.name))
+
+
+def _pending_or(target: Path) -> Path:
+    """Return where the content of ``target`` stands: beside it, while it is being written."""
+    pending = _pending(target)
+    return pending if pending.exists() else target
+
+
+def _finish(target: Path) -> None:
+    """Put what waits beside ``target`` into it, keeping its inode; nothing waits: do nothing."""
+    pending = _pending(target)
+    if not pending.exists():
+        return
+    content, mode = pending.read_bytes(), stat.S_IMODE(pending.stat().st_mode)
+    with target.open("r+b") as stream:
+        stream.write(content)
+        stream.truncate()
+        stream.flush()
+        os.fchmod(stream.fileno(), mode)
+        os.fsync(stream.fileno())
+    pending.unlink()
+    sync_folder(target.parent)
 
 
 def _refusal(path: str, problem: str, hint: str | None = None) -> CannotWrite:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import shlex
 import string
 from collections.abc import Awaitable, Callable, Sequence
@@ -28,8 +29,12 @@ class PrintRunner:
         tell: Callable[[str], None],
         confirm: Callable[[str], Awaitable[bool]],
         program: Program = _DOCKER,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
-        """``confirm`` shows a question and returns whether the person says yes."""
+        """``confirm`` shows a question and returns whether the person says yes; ``sleep`` takes
+        seconds.
+        """
+        self._sleep = sleep
         self._ask = ask
         self._tell = tell
         self._confirm = confirm
@@ -43,12 +48,17 @@ class PrintRunner:
         await self._show(service, *creating(service))
 
     async def reload(self, service: str, way: Way, argument: Sequence[str]) -> None:
-        """Show the command."""
-        await self._show(service, *telling(service, way, argument))
+        """Show the command; for a service that watches its files there is none, only a pause."""
+        if way is Way.WATCH:
+            self._tell(f"  {service} reads its files again by itself, within {argument[0]} s.")
+            await self._sleep(float(argument[0]))
+            return
+        question = f"Has {service} been told?"
+        await self._show(service, *telling(service, way, argument), question=question)
 
-    async def _show(self, service: str, *arguments: str) -> None:
+    async def _show(self, service: str, *arguments: str, question: str | None = None) -> None:
         self._tell(f"  {shlex.join(self._program.command(self._ask, *arguments))}")
-        if not await self._confirm(f"Is {service} up and healthy again?"):
+        if not await self._confirm(question or f"Is {service} up and healthy again?"):
             raise ServiceFailed(
                 f"{service} did not come up, as you say.", hint=f"Look at the logs of {service}."
             )
@@ -63,8 +73,14 @@ class TemplateRunner:
 
     PLACES = frozenset({"action", "service", "argument"})
 
-    def __init__(self, shell: Shell, template: str) -> None:
+    def __init__(
+        self,
+        shell: Shell,
+        template: str,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
         """Raise ``UsageError`` for a template without ``{service}`` or with an unknown name."""
+        self._sleep = sleep
         try:
             self._words = shlex.split(template)
             named = {
@@ -91,8 +107,10 @@ class TemplateRunner:
         await self._call("recreate", service, "")
 
     async def reload(self, service: str, way: Way, argument: Sequence[str]) -> None:
-        """Call the command with ``reload``."""
-        del way
+        """Call the command with ``reload``; who watches its files needs a pause only."""
+        if way is Way.WATCH:
+            await self._sleep(float(argument[0]))
+            return
         await self._call("reload", service, shlex.join(argument))
 
     async def _call(self, action: str, service: str, argument: str) -> None:

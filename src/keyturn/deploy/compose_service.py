@@ -10,12 +10,13 @@ from keyturn.deploy.compose_comments import commented
 from keyturn.deploy.compose_settings import secret, settings, with_files
 from keyturn.deploy.documents import Mounts
 from keyturn.deploy.files import Files
-from keyturn.deploy.inventory import Note, Service
+from keyturn.deploy.inventory import Kind, Note, Service
 from keyturn.deploy.opened import text
 from keyturn.deploy.place import Place
 from keyturn.deploy.redaction import HIDDEN, skeleton
 from keyturn.deploy.setting import CommentedOut, Origin, Setting
 from keyturn.deploy.variables import Variables
+from keyturn.deploy.watched import watched_folder, with_watched
 from keyturn.deploy.yaml_tree import Entry, Node, Scalar, Tree, items
 
 
@@ -48,6 +49,10 @@ class Services:
         if kind is None:
             self.notes.append(_unknown(name, image, entry.place))
         found = settings(body, self.variables, self.files.text, self.notes)
+        command = _command(body)
+        documents = self.mounts.documents(kind, body, self.notes)
+        if kind is Kind.AUTH:
+            found = with_watched(found, watched_folder(command), documents)
         return Service(
             name=name,
             kind=kind,
@@ -56,9 +61,9 @@ class Services:
             place=entry.place,
             settings=with_files(kind, found, lambda target: self.mounts.content(body, target)),
             commented=self._commented(name, body),
-            documents=self.mounts.documents(kind, body, self.notes),
+            documents=documents,
             healthcheck=_healthcheck(body),
-            command=_command(body),
+            command=command,
         )
 
     def _commented(self, name: str, body: Tree) -> dict[str, CommentedOut]:

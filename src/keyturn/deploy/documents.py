@@ -126,7 +126,7 @@ class Mounts:
         names = () if mount.content is not None else self.files.names(mount.source)
         if not names:
             if wanted.search(mount.target) or wanted.search(mount.source):
-                yield self._document(mount)
+                yield self._document(mount, alone=True)
             return
         for name in self._within(mount.source, names):
             inner = Mount(join(mount.source, name), posixpath.join(mount.target, name), mount.place)
@@ -138,7 +138,7 @@ class Mounts:
         if "main" in names:
             yield from (f"main/{name}" for name in self.files.names(join(folder, "main")))
 
-    def _document(self, mount: Mount) -> Document:
+    def _document(self, mount: Mount, *, alone: bool = False) -> Document:
         problem, content = self._read(mount.source)
         if mount.content is not None and (content is None or mount.source == mount.place.file):
             return Document(mount.source, mount.target, mount.content, mount.place)
@@ -147,7 +147,7 @@ class Mounts:
         elif len(content) > MAX_DOCUMENT:
             content, problem = None, "the file is too large to be looked at"
         text = None if content is None else decoded(content)
-        return Document(mount.source, mount.target, text, mount.place, problem)
+        return Document(mount.source, mount.target, text, mount.place, problem, alone)
 
     def _read(self, path: str) -> tuple[str | None, bytes | None]:
         try:

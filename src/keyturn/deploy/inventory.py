@@ -71,6 +71,9 @@ class Document:
     place: Place
     """The line of the mount in the compose file."""
     problem: str | None = None
+    alone: bool = False
+    """The file itself is mounted, not its folder: a running container keeps its inode, so a file
+    that is renamed into its place does not show there."""
 
 
 @dataclass(frozen=True, slots=True)

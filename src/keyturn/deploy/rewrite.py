@@ -27,7 +27,7 @@ from keyturn.deploy.rewrite_dialect import Dialect, is_trap
 from keyturn.deploy.rewrite_dotenv import read_by_python_dotenv, remove_variable, set_variable
 from keyturn.deploy.rewrite_errors import CannotRewrite
 from keyturn.deploy.rewrite_overlay import Overlay
-from keyturn.deploy.rewrite_readback import affected, only_intended
+from keyturn.deploy.rewrite_readback import affected, causes, only_intended
 from keyturn.deploy.rewrite_settings import SettingsWriter
 from keyturn.deploy.source import Ask, Source
 from keyturn.secret import Secret
@@ -56,6 +56,8 @@ class Rewriting:
     """Sentences for people: why a file was chosen."""
     compose_files: frozenset[str] = frozenset()
     """Those of the deployment, an override that is new included; the others are not YAML."""
+    causes: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    """For each affected service: the settings that change, and the mounted files."""
 
 
 def rewrite(
@@ -76,12 +78,14 @@ def rewrite(
         _flatten(overlay, ask, writer, affected(before, inventory(overlay, ask)))
     after = inventory(overlay, ask)
     only_intended(before, after, (*edits, *writer.flattened))
+    touched = affected(before, after)
     return Rewriting(
         dict(sorted(overlay.changed.items(), key=lambda one: _rank(one[0], writer))),
         dict(overlay.modes),
-        affected(before, after),
+        touched,
         tuple(dict.fromkeys(writer.notes)),
         frozenset(writer.compose_files),
+        {one: causes(before.services.get(one), after.services[one]) for one in touched},
     )
 
 

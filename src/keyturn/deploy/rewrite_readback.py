@@ -29,6 +29,20 @@ def affected(before: Inventory, after: Inventory) -> tuple[str, ...]:
     )
 
 
+def causes(before: Service | None, after: Service) -> frozenset[str]:
+    """Return what makes ``after`` another service: names of settings, and paths of files that a
+    running container sees change (mounted ones, also where they give a setting).
+    """
+    if before is None:
+        return frozenset()
+    found = set[str]()
+    for what, old, new in _changes(before, after):
+        seen = [one for one in (old, new) if one is not None]
+        watched = seen and all(one.origin is Origin.WATCHED for one in seen)
+        found |= {one.place.file for one in seen} if watched else {what}
+    return frozenset(found)
+
+
 def only_intended(before: Inventory, after: Inventory, edits: Sequence[Edit]) -> None:
     """Refuse when a service gets something else than before that no edit asks for.
 
@@ -44,6 +58,8 @@ def only_intended(before: Inventory, after: Inventory, edits: Sequence[Edit]) ->
     }
     settings |= {(e.service, "healthcheck") for e in edits if isinstance(e, SetHealthcheck)}
     paths = {e.path for e in edits if isinstance(e, ReplaceFile)}
+    # An env file in a folder that Auth watches is mounted as well.
+    paths |= {e.file for e in edits if isinstance(e, SetVariable | RemoveVariable)}
     for name, service in after.services.items():
         for what, old, new in _changes(before.services[name], service):
             if what in paths or (name, what) in settings:
@@ -57,7 +73,7 @@ def only_intended(before: Inventory, after: Inventory, edits: Sequence[Edit]) ->
 
 def _depends(setting: Setting, variables: set[str]) -> bool:
     """Whether its text names one of the variables, or it is one, by ``env_file:``."""
-    by_file = setting.origin is Origin.ENV_FILE and setting.name in variables
+    by_file = setting.origin in (Origin.ENV_FILE, Origin.WATCHED) and setting.name in variables
     return by_file or any(one.name in variables for one in setting.variables)
 
 

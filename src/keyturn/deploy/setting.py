@@ -28,6 +28,8 @@ class Origin(StrEnum):
     """From the ``:-`` part of an interpolation."""
     FILE = "file"
     """From the file that a ``*_FILE`` setting names."""
+    WATCHED = "watched"
+    """From a file in the folder that Auth watches (``--config-dir``); it outranks the rest."""
     KUBERNETES = "kubernetes"
     """From a Secret or ConfigMap."""
 

@@ -97,14 +97,17 @@ def canaries(
     now: datetime,
     randomness: Entropy,
     include_service_role: bool = False,
+    *,
+    by_newest: bool = False,
 ) -> Canaries:
     """Return a credential of each kind that ``inventory`` has the keys for.
 
     ``randomness(n)`` returns ``n`` random bytes. Without ``include_service_role`` the legacy
     service key and the secret key are absent; give it for predictions, which send nothing.
+    ``by_newest``: users' tokens are signed by the standby published last, not by the key in use.
     """
     missing: dict[CredentialKind, str] = {}
-    mint = _mint(inventory, now, randomness, missing)
+    mint = _mint(inventory, now, randomness, missing, by_newest=by_newest)
     made = {**_api_keys(inventory, missing), **_tokens(mint, missing)}
     everything = Canaries(made, missing)
     return everything if include_service_role else everything.without_service_role()
@@ -115,15 +118,18 @@ def _mint(
     now: datetime,
     randomness: Entropy,
     missing: dict[CredentialKind, str],
+    *,
+    by_newest: bool,
 ) -> _Mint:
     # A signed-in client sends the API key it was built with; gateways of every age take the old.
     apikey = own.find_legacy(inventory, own.ANON) or own.find(inventory, own.PUBLISHABLE)
-    return _Mint(
-        inventory, now, randomness, apikey, _user_key(inventory, missing), _shared(inventory)
-    )
+    user = _user_key(inventory, missing, by_newest=by_newest)
+    return _Mint(inventory, now, randomness, apikey, user, _shared(inventory))
 
 
-def _user_key(inventory: Inventory, missing: dict[CredentialKind, str]) -> SigningKey | None:
+def _user_key(
+    inventory: Inventory, missing: dict[CredentialKind, str], *, by_newest: bool
+) -> SigningKey | None:
     try:
         keys = own.user_keys(inventory)
     except ValueError as problem:
@@ -135,7 +141,7 @@ def _user_key(inventory: Inventory, missing: dict[CredentialKind, str]) -> Signi
             if own.find(inventory, own.JWT_KEYS)
             else "the deployment has no JWT_KEYS to sign with"
         )
-    return keys[0] if keys else None
+    return keys[-1 if by_newest else 0] if keys else None
 
 
 def _shared(inventory: Inventory) -> SigningKey | None:

@@ -108,7 +108,7 @@ def restore(ports: Ports, run: Run, command: WriteFile) -> None:
     if before is None:
         ports.files.remove(command.path)
     elif stamp != before and backup is not None:
-        ports.files.write(command.path, backup, before.mode)
+        ports.files.write(command.path, backup, before.mode, in_place=command.in_place)
     _record(ports, run, Event.RESTORED, command)
 
 
@@ -137,7 +137,8 @@ def _write(ports: Ports, run: Run, command: WriteFile) -> None:
     _record(ports, run, Event.STARTED, command, before=stamp, after=command.after)
     # A mode that the plan does not change is the user's, also when it changed since.
     kept = command.before is not None and command.before.mode == command.after.mode
-    ports.files.write(command.path, content, None if kept else command.after.mode)
+    mode = None if kept else command.after.mode
+    ports.files.write(command.path, content, mode, in_place=command.in_place)
 
 
 async def _wait(ports: Ports, run: Run, command: WaitUntil, *, wait: bool) -> None:

@@ -22,7 +22,16 @@ from keyturn.errors import Detail
 from keyturn.migrate.commands import Probe, WriteFile
 from keyturn.migrate.fresh import Randomness
 from keyturn.migrate.plan import Check, Prepared, Step, build_plan
-from keyturn.migrate.proof import ACCEPT, PUBLISH, SIGN, Refuted, kinds_of, old_too, refuted
+from keyturn.migrate.proof import (
+    ACCEPT,
+    PUBLISH,
+    SIGN,
+    Refuted,
+    former_only,
+    kinds_of,
+    old_too,
+    refuted,
+)
 from keyturn.migrate.refusals import CannotMigrate
 from keyturn.migrate.run import Run, Status
 from keyturn.profiles.request import Credential, CredentialKind
@@ -75,10 +84,18 @@ class Deployment:
     """Whether the running services can be asked; otherwise a plan has no probes, so that nothing
     counts as evidence that nobody saw."""
 
+    writes_mounted: bool = True
+    """Whether mounted files (a gateway's, a service's key file) are written with the rest;
+    otherwise services get their keys in their environment only."""
+
     @property
     def inventory(self) -> Inventory:
         """Return what stands there now."""
-        return inventory(self.source, self.ask)
+        found = inventory(self.source, self.ask)
+        if self.writes_mounted:
+            return found
+        mounted = {one.path for each in found.services.values() for one in each.documents}
+        return replace(found, files=tuple(one for one in found.files if one.path not in mounted))
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,6 +174,9 @@ def _asked_with(check: Check, old: Credentials, new: Credentials) -> Iterator[Cr
             yield with_present_apikey(old, new)
         return
     kinds = frozenset(kinds_of(check.arguments))
+    if former_only(check.arguments):
+        yield {kind: one for kind, one in old.items() if kind in kinds}
+        return
     yield {kind: one for kind, one in new.items() if kind not in LEGACY}
     yield {kind: one for kind, one in old.items() if kind in LEGACY & kinds}
 

@@ -21,7 +21,17 @@ from keyturn.flows.ports.doctor import Probe as Asker
 from keyturn.flows.prove_signing import NotProven
 from keyturn.migrate.commands import Probe
 from keyturn.migrate.fresh import Randomness
-from keyturn.migrate.proof import ACCEPT, PUBLISH, REFUSE, SIGN, kinds_of, old_too, services_of
+from keyturn.migrate.proof import (
+    ACCEPT,
+    PUBLISH,
+    REFUSE,
+    SIGN,
+    former_only,
+    kinds_of,
+    newest_too,
+    old_too,
+    services_of,
+)
 from keyturn.profiles.deployment import follow
 from keyturn.profiles.opened_service import PUBLISHED_PATH, is_open
 from keyturn.profiles.request import CredentialKind
@@ -94,7 +104,12 @@ class LiveProber:
         kinds = kinds_of(probe.arguments)
         new = self._credentials(self._witnesses.now())
         old = with_present_apikey(self._old(kinds), new) if old_too(probe.arguments) else {}
-        for held in (new, old):
+        newest = (
+            with_present_apikey(self._credentials(self._witnesses.now(), by_newest=True), new)
+            if newest_too(probe.arguments)
+            else {}
+        )
+        for held in (new, old, newest):
             chosen = {kind: held[kind] for kind in kinds if kind in held}
             if chosen:
                 await self._all(probe, chosen, wanted=True)
@@ -102,11 +117,11 @@ class LiveProber:
     async def _refuse(self, probe: Probe) -> None:
         held = self._credentials(self._witnesses.now())
         kinds = kinds_of(probe.arguments)
-        old = self._old(kinds)
+        old, former = self._old(kinds), former_only(probe.arguments)
         chosen = {
             kind: found
             for kind in kinds
-            if (found := (old if kind in LEGACY else held).get(kind)) is not None
+            if (found := (old if former or kind in LEGACY else held).get(kind)) is not None
         }
         await self._all(probe, chosen, wanted=False, passed_over=self._open(chosen))
 
@@ -166,8 +181,14 @@ class LiveProber:
         held = self._credentials(self._witnesses.before())
         return {kind: held[kind] for kind in kinds if kind in held}
 
-    def _credentials(self, there: Inventory) -> Credentials:
-        return canaries(there, self._clock(), self._randomness, include_service_role=True)
+    def _credentials(self, there: Inventory, *, by_newest: bool = False) -> Credentials:
+        return canaries(
+            there,
+            self._clock(),
+            self._randomness,
+            include_service_role=True,
+            by_newest=by_newest,
+        )
 
 
 def _wrong(facts: ProbeFacts, services: frozenset[Kind], *, wanted: bool) -> Iterator[str]:

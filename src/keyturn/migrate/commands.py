@@ -27,6 +27,9 @@ class Way(StrEnum):
     """``argument`` is one signal: ``SIGUSR2`` makes PostgREST read ``@file`` and the database."""
     EXEC = "exec"
     """``argument`` is a command that runs in the container: ``kong reload``."""
+    WATCH = "watch"
+    """Nothing is said: it watches its file. ``argument`` is within how many seconds it has read
+    it again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +45,8 @@ class WriteFile:
     changes: tuple[str, ...] = ()
     """What changes in it, in words without values."""
     why: str = ""
+    in_place: bool = False
+    """The file keeps its inode: a container that runs on has it mounted by itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +119,8 @@ def describe(command: Command) -> str:
             return f"write {path}" if before is not None else f"create {path}"
         case RecreateService(service=service):
             return f"recreate {service}"
+        case ReloadService(service=service, way=Way.WATCH, argument=argument):
+            return f"let {service} read its files again (within {argument[0]} s, by itself)"
         case ReloadService(service=service, argument=argument):
             return f"reload {service} ({' '.join(argument)})"
         case Probe(name=name):

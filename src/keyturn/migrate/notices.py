@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Final
 
-from keyturn.deploy.inventory import Inventory, Kind
-from keyturn.migrate.plan import Recreate
+from keyturn.deploy.inventory import Kind
 
 NOTICES: Final[Mapping[Kind, str]] = {
     Kind.AUTH: "Sign-in and refresh are away for a few seconds; the clients try again.",
@@ -19,13 +18,3 @@ NOTICES: Final[Mapping[Kind, str]] = {
     Kind.STUDIO: "The dashboard reloads.",
     Kind.POOLER: "Pooled database connections are closed once.",
 }
-
-
-def recreate(inventory: Inventory, kinds: Iterable[Kind], why: str) -> tuple[Recreate, ...]:
-    """Return the services of ``kinds`` that exist, in that order, with what users notice."""
-    found = ((kind, inventory.of_kind(kind)) for kind in kinds)
-    return tuple(
-        Recreate(service.name, NOTICES.get(kind, ""), why)
-        for kind, service in found
-        if service is not None
-    )

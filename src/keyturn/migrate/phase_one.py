@@ -22,6 +22,7 @@ from keyturn.jose.keys import private_jwk, signing_key_from_secret
 from keyturn.migrate import wires
 from keyturn.migrate.blockers import before_phase_one, stop
 from keyturn.migrate.capabilities import ASYMMETRIC, has_url_key, takes_opaque_keys
+from keyturn.migrate.delivery import tell
 from keyturn.migrate.deployment_keys import (
     DeploymentKeys,
     auth_document,
@@ -29,7 +30,6 @@ from keyturn.migrate.deployment_keys import (
     verifier_document,
 )
 from keyturn.migrate.fresh import Fresh, api_jwt
-from keyturn.migrate.notices import recreate
 from keyturn.migrate.plan import Say, Step
 from keyturn.migrate.proof import accept, publish, refuse
 from keyturn.profiles.request import CredentialKind as Kinds
@@ -80,17 +80,18 @@ def _with_new_keys(keys: DeploymentKeys, fresh: Fresh) -> DeploymentKeys:
 def _verifiers_learn(
     inventory: Inventory, keys: DeploymentKeys, fresh: Fresh, told: tuple[Kind, ...]
 ) -> Step:
-    edits: list[Edit] = [SetVariable("JWT_JWKS", verifier_document(keys))]
+    document = verifier_document(keys)
+    edits: list[Edit] = [SetVariable("JWT_JWKS", document)]
     for wire in (wires.REST, wires.REALTIME, wires.FUNCTIONS):
         if wire.kind in told:
-            edits += wires.edits(inventory, wire)
+            edits += wires.hand_over(inventory, wire, document)
     edits += _storage(inventory, keys, fresh)
     why = "Verifiers must know a key before anything is signed with it."
     return Step(
         "Every verifier learns the new public keys and keeps the shared secret",
         why,
         tuple(edits),
-        recreate(inventory, (kind for kind in _VERIFIERS if kind in told), why),
+        tell(inventory, (kind for kind in _VERIFIERS if kind in told), why),
         after=(
             accept(Kinds.USER_HS256, why="Old sessions go on."),
             refuse(Kinds.FORGED, why="A forged token must be refused by all."),
@@ -139,11 +140,8 @@ def _auth_publishes(inventory: Inventory, keys: DeploymentKeys, told: tuple[Kind
     return Step(
         f"Auth publishes the new keys and goes on signing {alg}",
         why,
-        (
-            SetVariable(wires.AUTH.variable, auth_document(keys)),
-            *wires.edits(inventory, wires.AUTH),
-        ),
-        recreate(inventory, (Kind.AUTH,), why),
+        tuple(wires.to_auth(inventory, auth_document(keys))),
+        tell(inventory, (Kind.AUTH,), why),
         after=(
             publish(*keys.kids),
             accept(
@@ -167,7 +165,7 @@ def _gateway_translates(
         "The gateway takes publishable and secret keys beside the legacy ones",
         why,
         (*api_keys, *learning),
-        recreate(inventory, (*GATEWAYS, Kind.FUNCTIONS, Kind.STUDIO), why),
+        tell(inventory, (*GATEWAYS, Kind.FUNCTIONS, Kind.STUDIO), why),
         after=(
             accept(Kinds.ANON_LEGACY, Kinds.PUBLISHABLE, at=GUARDED),
             accept(*_BOTH),

@@ -16,6 +16,7 @@ from keyturn.deploy.edit import Edit, RemoveSetting, SetHealthcheck, SetSetting,
 from keyturn.deploy.inventory import GATEWAYS, Inventory, Kind
 from keyturn.migrate import wires
 from keyturn.migrate.blockers import before_phase_three, stop
+from keyturn.migrate.delivery import tell
 from keyturn.migrate.deployment_keys import (
     DeploymentKeys,
     auth_document,
@@ -23,7 +24,6 @@ from keyturn.migrate.deployment_keys import (
     verifier_document,
 )
 from keyturn.migrate.fresh import Fresh, health_token
-from keyturn.migrate.notices import recreate
 from keyturn.migrate.phase_one import GUARDED, url_signing_key
 from keyturn.migrate.plan import Say, Step
 from keyturn.migrate.proof import accept, publish, refuse
@@ -90,7 +90,7 @@ def _callers_leave(inventory: Inventory) -> Step:
         "Studio, Functions and Storage leave the legacy keys",
         why,
         tuple(edits),
-        recreate(inventory, (Kind.STORAGE, Kind.FUNCTIONS, Kind.STUDIO), why),
+        tell(inventory, (Kind.STORAGE, Kind.FUNCTIONS, Kind.STUDIO), why),
         after=(
             accept(Kinds.USER_ES256),
             accept(Kinds.PUBLISHABLE, at=GUARDED),
@@ -109,7 +109,7 @@ def _gateway_refuses(inventory: Inventory) -> Step:
         "The gateway refuses the legacy API keys",
         why,
         tuple(SetVariable(name, Secret("")) for name in names),
-        recreate(inventory, GATEWAYS, why),
+        tell(inventory, GATEWAYS, why),
         after=(
             accept(Kinds.PUBLISHABLE, at=GUARDED),
             accept(Kinds.USER_ES256),
@@ -128,15 +128,16 @@ def _secret_is_worthless(inventory: Inventory, keys: DeploymentKeys, fresh: Fres
         why,
         (
             SetVariable(wires.REST.variable, verifier_document(public)),
+            *wires.hand_over(inventory, wires.REST, verifier_document(public)),
             *_storage_set(inventory, public),
-            SetVariable(wires.AUTH.variable, auth_document(public)),
+            *wires.to_auth(inventory, auth_document(public)),
             SetVariable("JWT_SECRET", fresh.secret()),
             *_own_secrets(inventory, fresh),
             *_realtime(inventory, fresh),
             *_removed(inventory),
             *_database_unchanged(inventory, keys),
         ),
-        recreate(inventory, _EVERYBODY, why),
+        tell(inventory, _EVERYBODY, why),
         after=(
             publish(*public.kids),
             accept(Kinds.USER_ES256),

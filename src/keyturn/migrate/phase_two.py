@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from keyturn.deploy.edit import SetVariable
 from keyturn.deploy.inventory import Inventory, Kind
 from keyturn.migrate import wires
+from keyturn.migrate.delivery import tell
 from keyturn.migrate.deployment_keys import auth_document, read_keys
-from keyturn.migrate.notices import recreate
 from keyturn.migrate.plan import Step
 from keyturn.migrate.proof import accept, publish, refuse, sign
 from keyturn.migrate.refusals import CannotMigrate
@@ -35,11 +34,8 @@ def steps(inventory: Inventory) -> tuple[Step, ...]:
         Step(
             f"Auth signs with {alg}",
             why,
-            (
-                SetVariable(wires.AUTH.variable, auth_document(after)),
-                *wires.edits(inventory, wires.AUTH),
-            ),
-            recreate(inventory, (Kind.AUTH,), why),
+            tuple(wires.to_auth(inventory, auth_document(after))),
+            tell(inventory, (Kind.AUTH,), why),
             before=(
                 accept(Kinds.USER_ES256, why="Whoever does not know the key yet would refuse it."),
             ),

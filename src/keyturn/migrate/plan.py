@@ -20,6 +20,8 @@ probe takes back its own step and no other. The author says *what* (edits), *who
   services as listed, ``after``.
 * A service that the edits do not touch is left alone, listed or not (unless ``always``); one that
   they touch and that is not listed is recreated last, unless it stands in ``leave``.
+* A service is reloaded only while the files that it reads again are all that changes for it;
+  otherwise it is created anew.
 * ``prepared.plan`` holds no secret and can be written to a file; ``prepared.contents`` (command id
   → new bytes) goes to the journal's folder; ``prepared.diff`` is for people.
 * ``flows.apply_plan`` runs it, ``flows.apply_undo`` takes it back.
@@ -27,7 +29,7 @@ probe takes back its own step and no other. The author says *what* (edits), *who
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
@@ -72,14 +74,21 @@ class Recreate:
 
 @dataclass(frozen=True, slots=True)
 class Reload:
-    """Tell the service to read its files again instead of creating it anew."""
+    """Tell the service to read ``files`` again, when nothing else of it changes.
+
+    A service whose environment changes as well is created anew: that cannot be told.
+    """
 
     service: str
     way: Way
     argument: tuple[str, ...]
+    files: tuple[str, ...]
+    """Mounted files, from the deployment's folder."""
     notice: str = ""
     why: str = ""
     always: bool = False
+    otherwise: str = ""
+    """What its users notice when it is created anew after all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,14 +212,35 @@ class _Builder:
     def _edits(self, number: int, step: Step) -> None:
         rewriting = rewrite(self.source, self.ask, step.edits, self.style)
         overlay = Overlay(self.source, dict(rewriting.files), dict(rewriting.modes))
+        services = tuple(_what_works(one, rewriting.causes) for one in step.services)
+        step = replace(step, services=services)
+        held = self._held_by_running(services)
         for path, content in rewriting.files.items():
-            self._write(number, path, content, rewriting, step.why)
+            self._write(number, path, content, rewriting, step.why, in_place=path in held)
         self.notes += rewriting.notes
         self.source = overlay
         self._services(number, step, rewriting.affected)
 
+    def _held_by_running(self, services: Iterable[Recreate | Reload]) -> frozenset[str]:
+        """Return the files that are mounted by themselves into containers that run on."""
+        there = inventory(self.source, self.ask).services
+        return frozenset(
+            document.path
+            for one in services
+            if isinstance(one, Reload) and one.service in there
+            for document in there[one.service].documents
+            if document.alone and document.path in one.files
+        )
+
     def _write(
-        self, number: int, path: str, content: Secret, rewriting: Rewriting, why: str
+        self,
+        number: int,
+        path: str,
+        content: Secret,
+        rewriting: Rewriting,
+        why: str,
+        *,
+        in_place: bool,
     ) -> None:
         old = self.source.read(path)
         mode = self.source.mode(path) if old is not None else None
@@ -225,6 +255,7 @@ class _Builder:
             Stamp(digest(raw(content)), new_mode),
             variable_changes(before, content, path) if kind == "env" else (),
             why,
+            in_place,
         )
         self.commands.append(command)
         self.contents[command.id] = content
@@ -256,6 +287,13 @@ class _Builder:
                 self.commands.append(
                     ReloadService(name, number, service, way, tuple(argument), notice, why)
                 )
+
+
+def _what_works(one: Recreate | Reload, causes: Mapping[str, frozenset[str]]) -> Recreate | Reload:
+    """Return a recreation where more changes for the service than the files it reads again."""
+    if isinstance(one, Recreate) or causes.get(one.service, frozenset()) <= set(one.files):
+        return one
+    return Recreate(one.service, one.otherwise, one.why, one.always)
 
 
 def build_plan(

@@ -31,19 +31,31 @@ def accept(
     *kinds: CredentialKind,
     at: tuple[Kind, ...] = VERIFIERS,
     old_too: bool = True,
+    newest_too: bool = False,
     why: str = "",
 ) -> Check:
     """Return the question whether every service of ``at`` takes ``kinds``.
 
     ``old_too``: also those that the keys from before the run make; not after a revocation.
+    ``newest_too``: also those of the newest standby, so that nobody missed it. Auth learns a key
+    last, so this is asked when Auth has it.
     """
-    about = _about(kinds, at)
-    return Check(ACCEPT, about if old_too else {**about, "old": "no"}, why)
+    about = {
+        **_about(kinds, at),
+        **({} if old_too else {"old": "no"}),
+        **({"newest": "yes"} if newest_too else {}),
+    }
+    return Check(ACCEPT, about, why)
 
 
 def refuse(*kinds: CredentialKind, at: tuple[Kind, ...] = VERIFIERS, why: str = "") -> Check:
     """Return the question whether every service of ``at`` refuses ``kinds``."""
     return Check(REFUSE, _about(kinds, at), why)
+
+
+def refuse_former(*kinds: CredentialKind, why: str = "") -> Check:
+    """Return the question whether every service refuses what the keys from before the run make."""
+    return Check(REFUSE, {**_about(kinds, VERIFIERS), "old": "only"}, why)
 
 
 def _about(kinds: tuple[CredentialKind, ...], at: tuple[Kind, ...]) -> Mapping[str, str]:
@@ -69,6 +81,16 @@ def kinds_of(arguments: Mapping[str, str]) -> tuple[CredentialKind, ...]:
 def old_too(arguments: Mapping[str, str]) -> bool:
     """Whether a check is about credentials from before the run as well."""
     return arguments.get("old") != "no"
+
+
+def former_only(arguments: Mapping[str, str]) -> bool:
+    """Whether a check is about credentials from before the run, and no others."""
+    return arguments.get("old") == "only"
+
+
+def newest_too(arguments: Mapping[str, str]) -> bool:
+    """Whether a check is about tokens of the newest standby as well."""
+    return arguments.get("newest") == "yes"
 
 
 def services_of(arguments: Mapping[str, str]) -> tuple[Kind, ...]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from keyturn.migrate.commands import Command, Probe, RecreateService, ReloadService
 from keyturn.migrate.plan import Plan
-from keyturn.migrate.proof import ACCEPT, REFUSE, SIGN, kinds_of, old_too
+from keyturn.migrate.proof import ACCEPT, REFUSE, SIGN, former_only, kinds_of, old_too
 from keyturn.profiles.request import CredentialKind
 
 _ALGORITHMS = {CredentialKind.USER_HS256: "HS256", CredentialKind.USER_ES256: "ES256"}
@@ -86,7 +86,7 @@ def proven(plan: Plan, done: Collection[str]) -> Proven:
     refused = {
         kind
         for one in last
-        if one.name == REFUSE and _everywhere(one)
+        if one.name == REFUSE and _everywhere(one) and not former_only(one.arguments)
         for kind in kinds_of(one.arguments)
     }
     return Proven(

@@ -16,6 +16,7 @@ from keyturn.deploy.inventory import GATEWAYS, Inventory, Kind
 from keyturn.jose.keys import SigningKey
 from keyturn.migrate import wires
 from keyturn.migrate.capabilities import ASYMMETRIC
+from keyturn.migrate.delivery import tell
 from keyturn.migrate.deployment_keys import (
     DeploymentKeys,
     auth_document,
@@ -23,10 +24,10 @@ from keyturn.migrate.deployment_keys import (
     verifier_document,
 )
 from keyturn.migrate.fresh import Fresh, api_jwt
-from keyturn.migrate.notices import recreate
+from keyturn.migrate.gateway_files import gateway_files
 from keyturn.migrate.phase_one import GUARDED, url_signing_key
 from keyturn.migrate.plan import Step
-from keyturn.migrate.proof import accept, publish, refuse, sign
+from keyturn.migrate.proof import accept, publish, refuse, refuse_former, sign
 from keyturn.migrate.refusals import CannotMigrate
 from keyturn.profiles.request import CredentialKind as Kinds
 
@@ -57,7 +58,7 @@ def publish_standby(inventory: Inventory, fresh: Fresh) -> tuple[Step, ...]:
             "Every verifier learns the standby key",
             why,
             tuple(_sets(inventory, keys)),
-            recreate(inventory, _READERS, why),
+            tell(inventory, _READERS, why),
             after=(accept(Kinds.USER_ES256), refuse(Kinds.FORGED)),
         ),
         _auth(inventory, keys, f"Auth publishes the key {fresh.standby.kid}"),
@@ -77,17 +78,20 @@ def revoke(inventory: Inventory, fresh: Fresh, kid: str) -> tuple[Step, ...]:
     gateway_first = tuple(_api_jwts(inventory, _signer(after), fresh))
     why = f"The key {kid} may be known to somebody."
     steps = []
-    if keys.in_use is not None and keys.in_use.kid == kid:
+    in_use = keys.in_use is not None and keys.in_use.kid == kid
+    if in_use:
         steps.append(_auth(inventory, after, f"Auth signs with {_signer(after).kid}", ends=True))
     steps.append(
         Step(
             f"Nobody trusts the key {kid} any more",
             why,
             (*gateway_first, *_sets(inventory, after), *_auth_edits(inventory, after)),
-            recreate(inventory, (*GATEWAYS, *_READERS, Kind.AUTH), why),
+            tell(inventory, (*GATEWAYS, *_READERS, Kind.AUTH), why),
             after=(
                 publish(*after.kids),
-                accept(Kinds.USER_ES256, old_too=False),
+                accept(Kinds.USER_ES256, old_too=False, newest_too=True),
+                # Only the private half of the key in use is there to sign a canary with.
+                *((refuse_former(Kinds.USER_ES256, why="It is over."),) if in_use else ()),
                 refuse(Kinds.FORGED),
             ),
         )
@@ -115,7 +119,7 @@ def _turn(inventory: Inventory, after: DeploymentKeys, fresh: Fresh) -> tuple[St
             "Every verifier learns the next standby key, the gateway uses the new one",
             why,
             (*_api_jwts(inventory, signer, fresh), *_sets(inventory, after)),
-            recreate(inventory, (*_READERS, *GATEWAYS), why),
+            tell(inventory, (*_READERS, *GATEWAYS), why),
             after=(
                 accept(Kinds.USER_ES256),
                 # A rendered gateway file may still hold a token of a key that ends here.
@@ -140,23 +144,24 @@ def _auth(
     checks = [
         publish(*keys.kids),
         *([sign(_signer(keys).alg, _signer(keys).kid or "")] if sign_too or ends else []),
-        accept(Kinds.USER_ES256, old_too=not ends),
+        # At an emergency the verifiers learn the next standby only after Auth signs anew.
+        accept(Kinds.USER_ES256, old_too=not ends, newest_too=not ends),
         refuse(Kinds.FORGED),
     ]
     edits = tuple(_auth_edits(inventory, keys))
-    return Step(title, why, edits, recreate(inventory, (Kind.AUTH,), why), after=tuple(checks))
+    return Step(title, why, edits, tell(inventory, (Kind.AUTH,), why), after=tuple(checks))
 
 
 def _auth_edits(inventory: Inventory, keys: DeploymentKeys) -> Iterator[Edit]:
-    yield SetVariable(wires.AUTH.variable, auth_document(keys))
-    yield from wires.edits(inventory, wires.AUTH)
+    yield from wires.to_auth(inventory, auth_document(keys))
 
 
 def _sets(inventory: Inventory, keys: DeploymentKeys) -> Iterator[Edit]:
     """The key sets of the verifiers, and Storage's own where it has one."""
-    yield SetVariable(wires.REST.variable, verifier_document(keys))
+    shared = verifier_document(keys)
+    yield SetVariable(wires.REST.variable, shared)
     for wire in (wires.REST, wires.REALTIME, wires.FUNCTIONS):
-        yield from wires.edits(inventory, wire)
+        yield from wires.hand_over(inventory, wire, shared)
     url_key = url_signing_key(inventory)
     if url_key is None:
         yield from wires.edits(inventory, wires.STORAGE)
@@ -168,10 +173,17 @@ def _sets(inventory: Inventory, keys: DeploymentKeys) -> Iterator[Edit]:
 
 def _api_jwts(inventory: Inventory, signer: SigningKey, fresh: Fresh) -> Iterator[Edit]:
     """The gateway's tokens are signed anew before their key can go (services.md §11)."""
-    gateway = inventory.gateway
     for name, role in zip(ASYMMETRIC, ("anon", "service_role"), strict=True):
-        if gateway is not None and gateway.value(name):
+        if _holds(inventory, name):
             yield SetVariable(name, api_jwt(role, signer, fresh.now))
+    yield from gateway_files(inventory, signer, fresh)
+
+
+def _holds(inventory: Inventory, name: str) -> bool:
+    """Whether the gateway is given the token, or the env file has it: Storage may call with it."""
+    gateway, variable = inventory.gateway, inventory.variable(name)
+    given = gateway.value(name) if gateway is not None else None
+    return bool(given) or bool(variable is not None and variable.value)
 
 
 def _signer(keys: DeploymentKeys) -> SigningKey:

@@ -11,9 +11,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from keyturn.deploy.edit import Edit, SetSetting, UncommentSetting
+from keyturn.deploy.edit import Edit, ReplaceFile, SetSetting, SetVariable, UncommentSetting
 from keyturn.deploy.inventory import Inventory, Kind, Service
+from keyturn.deploy.opened import raw
 from keyturn.deploy.setting import Setting
+from keyturn.migrate.live import Live, live_way
+from keyturn.secret import Secret
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +35,38 @@ STORAGE: Final = Wire(Kind.STORAGE, "JWT_JWKS", "JWT_JWKS")
 FUNCTIONS: Final = Wire(Kind.FUNCTIONS, "SUPABASE_JWKS", "JWT_JWKS")
 STORAGE_OWN: Final = Wire(Kind.STORAGE, "JWT_JWKS", "STORAGE_JWT_JWKS")
 """Storage's own set, with the key that signs its URLs: nobody else may know that key."""
+
+
+def hand_over(inventory: Inventory, wire: Wire, document: Secret) -> Iterator[Edit]:
+    """Yield what gives the service of ``wire`` a new ``document``; nothing without the service.
+
+    The variable itself is set by whoever calls this where several wires share it. A service that
+    reads a file again while it runs gets it there, and not in its environment.
+    """
+    service = inventory.of_kind(wire.kind)
+    live = live_way(inventory, service) if service is not None else None
+    if service is None or not isinstance(live, Live):
+        yield from edits(inventory, wire)
+        return
+    path = live.files[0]
+    if wire.kind is Kind.AUTH:
+        yield SetVariable(wire.setting, document, path)
+        return
+    old = next((one.text for one in service.documents if one.path == path), None) or ""
+    yield ReplaceFile(path, Secret(raw(document) + b"\n") if old.endswith("\n") else document)
+
+
+def to_auth(inventory: Inventory, document: Secret) -> Iterator[Edit]:
+    """Yield what gives Auth its keys.
+
+    The env file is written also where Auth watches a file of its own, if it holds keys: no retired
+    key may be left there.
+    """
+    auth = inventory.of_kind(Kind.AUTH)
+    live = auth is not None and isinstance(live_way(inventory, auth), Live)
+    if not live or inventory.variable(AUTH.variable) is not None:
+        yield SetVariable(AUTH.variable, document)
+    yield from hand_over(inventory, AUTH, document)
 
 
 def edits(inventory: Inventory, wire: Wire) -> Iterator[Edit]:

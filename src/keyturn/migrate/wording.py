@@ -15,7 +15,9 @@ def in_words(command: Command) -> str:
             who = arguments.get("services", "every service")
             verb = "accept" if command.name == "accept" else "refuse"
             plural = "" if "services" in arguments else "s"
-            return f"prove: {who} {verb}{plural} {arguments['kinds']}"
+            whose = {"yes": ", and the newest standby's"}.get(arguments.get("newest", ""), "")
+            former = " of the former keys" if arguments.get("old") == "only" else ""
+            return f"prove: {who} {verb}{plural} {arguments['kinds']}{whose}{former}"
         case "publish":
             return f"prove: the JWKS publishes {arguments['kids']}"
         case "sign":

@@ -78,7 +78,7 @@ def read_config(
         if content is None:
             return replace(config, unread_file=text[1:])
         text = content.removesuffix("\n")
-    if _is_true(env.get("PGRST_JWT_SECRET_IS_BASE64", "")) and text:
+    if is_true(env.get("PGRST_JWT_SECRET_IS_BASE64", "")) and text:
         return _from_base64(text, config)
     return _checked(replace(config, keys=keyset.postgrest(text)))
 
@@ -279,7 +279,8 @@ def _from_base64(text: str, config: Config) -> Config:
     return replace(config, failure=failure)
 
 
-def _is_true(text: str) -> bool:
+def is_true(text: str) -> bool:
+    """Whether a setting's text says yes, as PostgREST and GoTrue read it."""
     return text.strip().lower() in ("true", "yes", "on", "1")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
@@ -12,6 +13,7 @@ from keyturn.flows.ports.apply import ServiceFailed
 from keyturn.flows.ports.http import HttpClient
 from keyturn.flows.ports.rehearsal import WHY_HEADER, Clockwork
 from keyturn.migrate.commands import Way
+from keyturn.migrate.live import reread, takes_heed
 from keyturn.profiles import auth, opened_service
 from keyturn.profiles.deployment import healthcheck_authorization
 from keyturn.wiring.rehearsal_apps import Apps
@@ -101,14 +103,24 @@ class LocalServices:
             raise
 
     async def reload(self, service: str, way: Way, argument: Sequence[str]) -> None:
-        """Let a running service read its files again; nothing is interrupted."""
-        del way, argument
+        """Let a running service read its mounted files again; nothing is interrupted.
+
+        Its environment stays as it is, as a container's does. As the real ones do, it goes on with
+        what it has when the files are broken, and takes no notice of what it does not know.
+        """
         inventory = self.read()
         found = inventory.services.get(service)
         if found is None or found.kind is None or found.kind not in self._servers:
             raise ServiceFailed(f"{service} does not run.")
-        self._note(found)
-        self._servers[found.kind].swap(self._builder.build(found, inventory))
+        if way is Way.WATCH:
+            await self.clock.advance(float(argument[0]))
+        running = self._running.get(found.kind)
+        if running is None or not takes_heed(found.kind, way, tuple(argument)):
+            return
+        again = reread(running.service, found)
+        with contextlib.suppress(ServiceFailed):
+            self._servers[found.kind].swap(self._builder.build(again, inventory))
+            self._note(again)
 
     async def stop_all(self) -> None:
         """Stop everything."""

@@ -91,7 +91,7 @@ def _view(deployment: Deployment, workshop: Workshop, moment: Moment) -> View:
             raise UsageError("--deployed-at lies in the future.")
         runs = (*runs, testimony(deployment.inventory, moment.deployed_at))
     evidence = gather(runs, moment.access_log, moment.database_file)
-    planned = with_committed_keys(deployment)
+    planned = replace(with_committed_keys(deployment), writes_mounted=False)
     if moment.wish is not None:
         proposal = plan_migration(planned, moment.wish, evidence)
     else:

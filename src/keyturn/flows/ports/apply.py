@@ -49,10 +49,13 @@ class DeploymentFiles(Protocol):
         """Raise :class:`CannotWrite` with the remedy unless :meth:`write` can work."""
         ...
 
-    def write(self, path: str, content: Secret, mode: int | None) -> None:
+    def write(
+        self, path: str, content: Secret, mode: int | None, *, in_place: bool = False
+    ) -> None:
         """Replace or create the file atomically, on disk when it returns; its owner stays.
 
-        ``mode`` None: the mode of the file that is there, 0600 for a new one.
+        ``mode`` None: the mode of the file that is there, 0600 for a new one. ``in_place``: its
+        inode stays too, because a running container has it mounted by itself.
         """
         ...
 
@@ -61,7 +64,7 @@ class DeploymentFiles(Protocol):
         ...
 
     def tidy(self, path: str) -> None:
-        """Delete what an interrupted :meth:`write` of this file left behind."""
+        """Delete or finish what an interrupted :meth:`write` of this file left behind."""
         ...
 
 
