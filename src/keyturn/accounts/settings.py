@@ -33,6 +33,7 @@ class AuthSettings:
     external_phone_enabled: bool = False  # EXTERNAL_PHONE_ENABLED
     anonymous_users_enabled: bool = False  # EXTERNAL_ANONYMOUS_USERS_ENABLED
     mailer_autoconfirm: bool = False  # MAILER_AUTOCONFIRM; False: e-mail sign-ups are refused
+    sms_provider: str = ""  # SMS_PROVIDER, which /settings tells
     sms_autoconfirm: bool = False  # SMS_AUTOCONFIRM; False: phone sign-ups are refused
     allow_unverified_email_sign_ins: bool = False  # MAILER_ALLOW_UNVERIFIED_EMAIL_SIGN_INS
 

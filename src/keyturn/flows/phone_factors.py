@@ -11,6 +11,7 @@ from keyturn.accounts.identifiers import storable, uuid4_from
 from keyturn.accounts.mfa import METHODS
 from keyturn.accounts.user import Factor
 from keyturn.flows import hooks
+from keyturn.flows import messages as sending
 from keyturn.flows.factors import (
     Attempt,
     Challenged,
@@ -112,7 +113,9 @@ async def verify(
     if code is None:
         raise refuse("column_unreadable")
     given = attempt.code if storable(attempt.code) else ""
-    valid = bool(code) and hmac.compare_digest(given.encode(), code.encode())
+    valid = await sending.sms_code_right(plane, factor.phone or "", given)
+    if valid is None:
+        valid = bool(code) and hmac.compare_digest(given.encode(), code.encode())
     await report_attempt(plane, caller, factor, client, valid=valid)
     if not valid:
         raise refuse("phone_code_wrong")

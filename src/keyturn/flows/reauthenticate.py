@@ -58,6 +58,12 @@ async def check_nonce(plane: AuthPlane, user: User, nonce: str) -> None:
     messages = plane.messages
     if messages is None or not storable(nonce):
         raise refuse("reauthentication_not_valid")
+    if not user.email:
+        right = await sending.sms_code_right(plane, user.phone, nonce)
+        if right is not None:
+            if not right:
+                raise refuse("reauthentication_not_valid")
+            return
     settings, contact = messages.settings, user.email or user.phone
     life = settings.otp_life if user.email else settings.sms_otp_life
     hashed = one_time.token_hash(contact, nonce)

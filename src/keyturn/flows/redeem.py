@@ -28,6 +28,8 @@ PHONE_TYPES = {"sms": (_CONFIRM,), "phone_change": ("phone_change_token",)}
 _FLOW_METHODS = {"signup": "email/signup", "email": "email/signup"}
 _HASH = re.compile(r"(pkce_)?[0-9a-f]{56}")
 _LONGEST_CODE = 64
+_PROVIDERS_LIFE = 600
+"""Seconds for which Twilio Verify takes a code; it decides, and no code is good for longer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +58,7 @@ async def verify(plane: AuthPlane, shown: Verify, client: ClientInfo) -> Granted
     Raises ``otp_expired`` (a code), ``link_expired`` (a hash), ``verify_banned`` and the rows about
     malformed requests.
     """
-    claim = _claim_of(plane, shown)
+    claim = await _claim_of(plane, shown)
     followed = await _redeem(plane, claim, shown.type, client, by_hash=bool(shown.token_hash))
     return followed.granted
 
@@ -106,7 +108,7 @@ async def exchange(plane: AuthPlane, code: str, verifier: str, client: ClientInf
     return await _granted(plane, used, session, client)
 
 
-def _claim_of(plane: AuthPlane, shown: Verify) -> Claim:
+async def _claim_of(plane: AuthPlane, shown: Verify) -> Claim:
     if not shown.type:
         raise refuse("verify_needs_type")
     if bool(shown.token) == bool(shown.token_hash):
@@ -117,7 +119,7 @@ def _claim_of(plane: AuthPlane, shown: Verify) -> Claim:
         return _hash_claim(plane, shown.token_hash, shown.type)
     if bool(shown.email) == bool(shown.phone):
         raise refuse("verify_only_one")
-    return _phone_claim(plane, shown) if shown.phone else _email_claim(plane, shown)
+    return await _phone_claim(plane, shown) if shown.phone else _email_claim(plane, shown)
 
 
 def _hash_claim(
@@ -158,7 +160,7 @@ def _email_claim(plane: AuthPlane, shown: Verify) -> Claim:
     )
 
 
-def _phone_claim(plane: AuthPlane, shown: Verify) -> Claim:
+async def _phone_claim(plane: AuthPlane, shown: Verify) -> Claim:
     types = PHONE_TYPES.get(shown.type)
     if types is None:
         raise refuse("verify_type" if shown.type not in EMAIL_TYPES else "verify_sms_type")
@@ -167,14 +169,17 @@ def _phone_claim(plane: AuthPlane, shown: Verify) -> Claim:
     fixed = settings.test_code(phone, plane.clock())
     if fixed is not None and fixed != shown.token:
         raise refuse("otp_expired")
+    right = await sending.sms_code_right(plane, phone, shown.token)
+    if right is False:
+        raise refuse("otp_expired")
     return Claim(
         types=types,
         hashes=_hashes(phone, shown.token),
         identifier=phone,
         aud=_aud(plane, shown),
         phone=True,
-        accepted=fixed is not None,
-        life=settings.sms_otp_life,
+        accepted=fixed is not None or right is True,
+        life=_PROVIDERS_LIFE if right else settings.sms_otp_life,
     )
 
 

@@ -10,11 +10,11 @@ from keyturn.adapters.background import Background
 from keyturn.adapters.http_client import StandardHttpClient
 from keyturn.adapters.postgres.one_time_store import PostgresOneTimeStore
 from keyturn.adapters.postgres.pool import Pool
-from keyturn.adapters.sms_twilio import TwilioAccount, TwilioSms
 from keyturn.authserver.reporting import Log, defect
 from keyturn.errors import KeyturnError
-from keyturn.flows.ports.messages import Mailer, Messages, SmsSender
-from keyturn.wiring.settings import BadSettings, Settings
+from keyturn.flows.ports.messages import Mailer, Messages
+from keyturn.wiring.settings import Settings
+from keyturn.wiring.sms import open_sms
 
 _FETCH_SECONDS = 5.0
 
@@ -25,13 +25,15 @@ def open_messages(settings: Settings, pool: Pool, log: Log) -> tuple[Messages, B
     Raises ``BadSettings`` when an SMS provider is named without its credentials.
     """
     background = Background(_telling(log))
+    sms, codes = open_sms(settings.delivery)
     messages = Messages(
         settings=settings.messages,
         store=PostgresOneTimeStore(pool),
         later=background,
         external_url=settings.server.external_url,
         mailer=_mailer(settings, log),
-        sms=_sms(settings),
+        sms=sms,
+        sms_codes=codes,
     )
     return messages, background
 
@@ -74,23 +76,3 @@ def _mailer(settings: Settings, log: Log) -> Mailer | None:
     http = StandardHttpClient(timeout=_FETCH_SECONDS)
     sources = TemplateSources(places, settings.accounts.site_url, http, warn)
     return SmtpMailer(server, sources)
-
-
-def _sms(settings: Settings) -> SmsSender | None:
-    delivery = settings.delivery
-    if not delivery.sms_provider:
-        return None
-    token = delivery.twilio_token
-    if not (delivery.twilio_account and token is not None and delivery.twilio_sender):
-        raise BadSettings(
-            "GOTRUE_SMS_PROVIDER=twilio takes GOTRUE_SMS_TWILIO_ACCOUNT_SID, "
-            "GOTRUE_SMS_TWILIO_AUTH_TOKEN and GOTRUE_SMS_TWILIO_MESSAGE_SERVICE_SID."
-        )
-    account = TwilioAccount(
-        account_sid=delivery.twilio_account,
-        auth_token=token,
-        sender=delivery.twilio_sender,
-        content_sid=delivery.twilio_content,
-        url=delivery.twilio_url,
-    )
-    return TwilioSms(account, StandardHttpClient(timeout=_FETCH_SECONDS))

@@ -93,7 +93,6 @@ class DeliverySettings:
     """How mail and SMS leave this server; without a host or a provider they do not."""
 
     smtp_port: int
-    twilio_url: str
     smtp_host: str = ""
     smtp_user: str = ""
     smtp_password: Secret | None = None
@@ -105,6 +104,17 @@ class DeliverySettings:
     twilio_token: Secret | None = None
     twilio_sender: str = ""
     twilio_content: str = ""
+    verify_account: str = ""
+    verify_token: Secret | None = None
+    verify_service: str = ""
+    messagebird_key: Secret | None = None
+    messagebird_sender: str = ""
+    textlocal_key: Secret | None = None
+    textlocal_sender: str = ""
+    vonage_key: Secret | None = None
+    vonage_secret: Secret | None = None
+    vonage_sender: str = ""
+    sms_url: str = ""
 
 
 @dataclass(frozen=True)

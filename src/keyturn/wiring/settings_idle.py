@@ -22,10 +22,6 @@ IDLE: Final[tuple[Idle, ...]] = (
         "this version checks the form of addresses only",
     ),
     Idle(
-        r"SMS_(TWILIO_VERIFY|MESSAGEBIRD|TEXTLOCAL|VONAGE)_\w+",
-        "the only SMS provider is twilio, or what speaks its API",
-    ),
-    Idle(
         r"RATE_LIMIT_(SSO|WEB3)",
         "this version has no such endpoint",
     ),

@@ -10,6 +10,7 @@ from keyturn.wiring import settings_messages_parse as parse
 from keyturn.wiring import settings_parse as read
 from keyturn.wiring.settings_row import Setting
 from keyturn.wiring.settings_row import setting as _row
+from keyturn.wiring.settings_sms import SMS_PROVIDERS
 
 _DEFAULTS: Final = MessageSettings()
 _WITH_PATH: Final = ("confirmation", "invite", "recovery", "email_change")
@@ -141,48 +142,6 @@ _SMTP: Final = (
 
 _SMS: Final = (
     _row(
-        "GOTRUE_SMS_PROVIDER",
-        read.one_of("twilio"),
-        None,
-        "delivery.sms_provider",
-        "Who sends SMS. Unset: nobody, and only test numbers work.",
-    ),
-    _row(
-        "GOTRUE_SMS_TWILIO_ACCOUNT_SID",
-        read.text,
-        None,
-        "delivery.twilio_account",
-        "Twilio account.",
-    ),
-    _row(
-        "GOTRUE_SMS_TWILIO_AUTH_TOKEN",
-        read.secret,
-        None,
-        "delivery.twilio_token",
-        "Its token.",
-    ),
-    _row(
-        "GOTRUE_SMS_TWILIO_MESSAGE_SERVICE_SID",
-        read.text,
-        None,
-        "delivery.twilio_sender",
-        "Messaging service (`MG…`) or number that messages are from.",
-    ),
-    _row(
-        "GOTRUE_SMS_TWILIO_CONTENT_SID",
-        read.text,
-        None,
-        "delivery.twilio_content",
-        "Content template of WhatsApp messages.",
-    ),
-    _row(
-        "KEYTURN_SMS_TWILIO_URL",
-        read.address,
-        "https://api.twilio.com",
-        "delivery.twilio_url",
-        "Another service that speaks Twilio's Messages API.",
-    ),
-    _row(
         "GOTRUE_SMS_TEMPLATE",
         read.text,
         "Your code is {{ .Code }}",
@@ -236,5 +195,5 @@ _SMS: Final = (
 MESSAGES: Final[Mapping[str, tuple[Setting, ...]]] = {
     "Links and codes": _LINKS,
     "Mail": (*_SMTP, *_kinds()),
-    "SMS": _SMS,
+    "SMS": (*SMS_PROVIDERS, *_SMS),
 }

@@ -55,6 +55,17 @@ class SmsSender(Protocol):
         ...
 
 
+class SmsCodes(Protocol):
+    """A provider that makes the codes itself; what this server made is never sent."""
+
+    async def check(self, phone: str, code: str) -> bool:
+        """Tell whether ``code`` is the one that ``phone`` got; a right one works once.
+
+        Raises :class:`MessageNotSent` when the provider cannot be asked.
+        """
+        ...
+
+
 class Later(Protocol):
     """Work that goes on after the answer was given."""
 
@@ -208,3 +219,4 @@ class Messages:
     external_url: str
     mailer: Mailer | None = None
     sms: SmsSender | None = None
+    sms_codes: SmsCodes | None = None
