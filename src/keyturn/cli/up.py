@@ -73,6 +73,11 @@ _URL_SERVICES: Final = ("rest", "realtime", "storage", "functions")
     metavar="N",
     help="Proxies of yours in front whose X-Forwarded-* headers are believed.",
 )
+@click.option(
+    "--console-origin",
+    metavar="URL",
+    help="Show the console from elsewhere too, at this https:// address of your proxy.",
+)
 @click.option("--ready-fd", type=int, hidden=True)
 @json_option
 @reports_errors
@@ -85,6 +90,7 @@ def command(
     database_url_file: str | None,
     jwt_secret_file: str | None,
     trusted_hops: int,
+    console_origin: str | None,
     ready_fd: int | None,
     as_json: bool,
     **urls: str | None,
@@ -105,6 +111,7 @@ def command(
         database_url_file=database_url_file,
         jwt_secret_file=jwt_secret_file,
         trusted_hops=trusted_hops,
+        console_origin=console_origin,
     )
     if ready_fd is not None:
         _in_background(options, ready_fd)

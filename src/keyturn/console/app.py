@@ -23,6 +23,7 @@ from keyturn.console.api.schemas import SCHEMAS
 from keyturn.console.errors import BadRequest, NotFound, NotSignedIn
 from keyturn.console.guard import App, guarded
 from keyturn.console.live import Fragment, live
+from keyturn.console.origin import Origin
 from keyturn.console.pages import (
     api_keys,
     audit_log,
@@ -89,8 +90,13 @@ ACTIONS: Final[tuple[tuple[str, Handler], ...]] = (
 )
 
 
-def console_app(services: Services, host: str = "127.0.0.1") -> App:
-    """Return the application; ``host`` is the name or address at which this machine is reached."""
+def console_app(
+    services: Services, host: str = "127.0.0.1", *, public: Origin | None = None, hops: int = 0
+) -> App:
+    """Return the application; ``host`` is the name or address at which this machine is reached.
+
+    ``public`` and ``hops`` are those of :func:`keyturn.console.guard.guarded`.
+    """
     routes = [
         *(Route(f"/{name}", _file(name, kind), methods=["GET"]) for name, kind in STATIC),
         Route(sign_in.SIGN_IN, sign_in.look(services), methods=["GET"]),
@@ -113,7 +119,7 @@ def console_app(services: Services, host: str = "127.0.0.1") -> App:
     handlers: dict[Any, Any] = {KeyturnError: _on_problem, HTTPException: _on_http}
     app = Starlette(routes=routes, exception_handlers=handlers)
     app.router.redirect_slashes = False
-    return guarded(cast("App", app), host)
+    return guarded(cast("App", app), host, public, hops)
 
 
 def _file(name: str, kind: str) -> Endpoint:

@@ -1,4 +1,4 @@
-"""The wall around the console: this machine only, its own names only, nothing from elsewhere.
+"""The wall around the console: its own names only, nothing from elsewhere.
 
 Every answer carries the headers below, errors too. The pages have no inline script and no inline
 style, and the policy says so to the browser: the one script is a file of ours.
@@ -6,14 +6,14 @@ style, and the policy says so to the browser: the one script is a file of ours.
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any, Final
-from urllib.parse import urlsplit
 
 from keyturn.console.errors import TooLarge
+from keyturn.console.origin import OWN, Names, Origin, Scope, client_of, origin_of
 
-Scope = MutableMapping[str, Any]
+__all__ = ["client_of", "guarded"]
+
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
@@ -23,6 +23,7 @@ LARGEST_BODY: Final = 65_536
 _LOCAL_ONLY: Final = (
     b"The console is shown only on the machine that runs Keyturn, at the address it printed.\n"
     b"From elsewhere, forward the port: ssh -L 8000:127.0.0.1:8000 HOST\n"
+    b"or give it a public address: keyturn up --console-origin https://NAME --trusted-hops N\n"
 )
 _POLICY: Final = (
     "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; "
@@ -40,56 +41,25 @@ ALWAYS: Final = (
 )
 
 
-def guarded(app: App, host: str) -> App:
-    """Return ``app`` behind the wall; ``host`` is the name or address of this machine."""
+def guarded(app: App, host: str, public: Origin | None = None, hops: int = 0) -> App:
+    """Return ``app`` behind the wall; ``host`` is the name or address of this machine.
+
+    ``public`` is the one other origin under which it answers, behind ``hops`` trusted proxies.
+    """
+    names = Names(host, public, hops)
 
     async def serve(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
             await _lifespan(receive, send)
         elif scope["type"] == "http":
             sending = _with_headers(send)
-            if is_local(scope, host):
-                await app(scope, _bounded(receive), sending)
+            origin = origin_of(scope, names)
+            if origin is not None:
+                await app({**scope, OWN: origin}, _bounded(receive), sending)
             else:
                 await _refuse(sending)
 
     return serve
-
-
-def client_of(scope: Scope) -> str:
-    """Return who asks. Behind the gateway ``x-forwarded-for`` is the one address that it saw."""
-    peer = scope.get("client") or ("",)
-    for name, value in scope["headers"]:
-        if name == b"x-forwarded-for":
-            return str(value.decode("latin-1"))
-    return str(peer[0])
-
-
-def is_local(scope: Scope, host: str) -> bool:
-    """Tell whether the request comes from this machine, whose own name or address is ``host``.
-
-    Both ends count: who asks, and whom the request names. Another site's name that points here
-    (DNS rebinding) is refused, and so is a proxy's public one.
-    """
-    names = [value for name, value in scope["headers"] if name == b"host"]
-    if len(names) != 1:
-        return False
-    try:
-        name = urlsplit("//" + names[0].decode("latin-1")).hostname
-    except ValueError:
-        return False
-    return _is_ours(client_of(scope), host) and (name == "localhost" or _is_ours(name or "", host))
-
-
-def _is_ours(text: str, host: str) -> bool:
-    return text == host or _is_loopback(text)
-
-
-def _is_loopback(text: str) -> bool:
-    try:
-        return ipaddress.ip_address(text).is_loopback
-    except ValueError:
-        return False
 
 
 def _with_headers(send: Send) -> Send:

@@ -6,12 +6,13 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final, Generic, TypeVar
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl
 
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from keyturn.console.errors import BadRequest, ForgedRequest, ReadOnly
+from keyturn.console.origin import OWN, Origin
 from keyturn.console.services import Reception, Services
 from keyturn.console.sessions import ABSOLUTE, Session
 from keyturn.console.view import render
@@ -21,6 +22,7 @@ COOKIE: Final = "keyturn_console"
 CSRF_FIELD: Final = "csrf"
 _FORM: Final = "application/x-www-form-urlencoded"
 _MOST_FIELDS: Final = 50
+_WAYS: Final = ("http", "https")
 
 S = TypeVar("S", bound=Reception)
 
@@ -85,7 +87,7 @@ def signed_in(services: S, handler: HandlerOf[S]) -> Endpoint:
     async def endpoint(request: Request) -> Response:
         session = services.sessions.read(request.cookies.get(COOKIE))
         visit = Guest(request, services, session, services.clock())
-        return _renew(services, session, await handler(visit))
+        return _renew(services, session, request, await handler(visit))
 
     return endpoint
 
@@ -103,7 +105,7 @@ def acting(services: S, handler: HandlerOf[S], *, changes: bool = True) -> Endpo
         visit.require_csrf()
         if changes and not session.may_change:
             raise ReadOnly
-        return _renew(services, session, await handler(visit))
+        return _renew(services, session, request, await handler(visit))
 
     return endpoint
 
@@ -111,14 +113,17 @@ def acting(services: S, handler: HandlerOf[S], *, changes: bool = True) -> Endpo
 def require_own_origin(request: Request) -> None:
     """Raise :class:`ForgedRequest` unless a page of this console sent the request.
 
-    Browsers name the origin with every POST. The host was checked before, so its own is enough.
+    Browsers name the origin with every POST. The host was checked before. On this machine a proxy
+    that nobody configured may speak TLS, so there the scheme does not count.
     """
-    try:
-        origin = urlsplit(request.headers.get("origin", ""))
-    except ValueError:
-        raise ForgedRequest from None
-    own = origin.scheme in ("http", "https") and origin.netloc == request.headers.get("host")
-    if not own or request.headers.get("sec-fetch-site", "same-origin") != "same-origin":
+    own: Origin = request.scope[OWN]
+    given = request.headers.get("origin", "").lower()
+    public = own.scheme == "https"
+    fitting = {str(own)} if public else {f"{way}://{own.netloc.lower()}" for way in _WAYS}
+    if (
+        given not in fitting
+        or request.headers.get("sec-fetch-site", "same-origin") != "same-origin"
+    ):
         raise ForgedRequest
 
 
@@ -135,21 +140,25 @@ async def read_form(request: Request) -> dict[str, str]:
     return dict(pairs)
 
 
-def set_cookie(services: Reception, session: Session, response: Response) -> None:
-    """Put the session into ``response``: no script sees it, no other site's request carries it."""
+def set_cookie(services: Reception, session: Session, request: Request, response: Response) -> None:
+    """Put the session into ``response``: no script sees it, no other site's request carries it.
+
+    Under a public https origin no request in clear carries it either.
+    """
     response.set_cookie(
         COOKIE,
         services.sessions.cookie(session),
         max_age=int(ABSOLUTE.total_seconds()),
         httponly=True,
         samesite="strict",
+        secure=request.scope[OWN].scheme == "https",
     )
 
 
-def _renew(services: Reception, session: Session, response: Response) -> Response:
+def _renew(services: Reception, session: Session, request: Request, response: Response) -> Response:
     renewed = services.sessions.renewed(session)
     if renewed is not None and COOKIE.encode() not in dict(response.raw_headers).get(
         b"set-cookie", b""
     ):
-        set_cookie(services, renewed, response)
+        set_cookie(services, renewed, request, response)
     return response

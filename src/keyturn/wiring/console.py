@@ -121,11 +121,13 @@ class ConsolePortLost(KeyturnError):
 class ConsoleServer:
     """One uvicorn in this process; it leaves signals to the supervisor."""
 
-    def __init__(self, port: int, services: Callable[[], Services], *, api_url: str) -> None:
-        """``api_url`` is where this machine's gateway is reached."""
-        self._port = port
+    def __init__(self, plan: Plan, services: Callable[[], Services]) -> None:
+        """``services`` is asked when the server starts."""
+        self._port = plan.console_port
         self._services = services
-        self._host = urlsplit(api_url).hostname or ""
+        self._host = urlsplit(plan.api_url).hostname or ""
+        self._public = plan.console_origin
+        self._hops = plan.options.trusted_hops
         self._streams: Streams | None = None
         self._server: uvicorn.Server | None = None
         self._task: asyncio.Task[None] | None = None
@@ -147,7 +149,7 @@ class ConsoleServer:
         services = self._services()
         self._streams = services.streams
         config = uvicorn.Config(
-            console_app(services, self._host),
+            console_app(services, self._host, public=self._public, hops=self._hops),
             log_config=None,
             access_log=False,
             server_header=False,

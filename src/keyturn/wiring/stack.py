@@ -71,7 +71,7 @@ class LocalStack:
         self._ring_store: PostgresRingStore | None = None
         self._hasher = ThreadedHasher(threads=1)
         self._inbox = Inbox(plan.mail_port, system.now)
-        self._console = ConsoleServer(plan.console_port, self._services, api_url=plan.api_url)
+        self._console = ConsoleServer(plan, self._services)
 
     @property
     def ring(self) -> RingWatcher | None:
@@ -106,7 +106,7 @@ class LocalStack:
 
     def console_link(self, actor: str) -> Link:
         """Return a one-time sign-in link to the console; it is started by then."""
-        return make_link(signing_key(self.plan.where), f"{self.plan.api_url}/", actor=actor)
+        return make_link(signing_key(self.plan.where), self.plan.console_url, actor=actor)
 
     def _services(self) -> Services:
         opened = Opened(

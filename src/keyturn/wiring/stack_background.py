@@ -103,6 +103,7 @@ def _arguments(options: UpOptions, where: Locations) -> list[str]:
         "--database-url-file": _absolute(options.database_url_file),
         "--jwt-secret-file": _absolute(options.jwt_secret_file),
         "--trusted-hops": str(options.trusted_hops),
+        "--console-origin": options.console_origin,
         **{f"--{service}-url": url for service, url in options.upstreams.items()},
     }
     pairs = [(name, value) for name, value in given.items() if value is not None]

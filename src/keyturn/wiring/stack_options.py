@@ -30,6 +30,8 @@ class UpOptions:
     jwt_secret_file: str | None = None
     trusted_hops: int = 0
     """Proxies in front of the gateway whose ``X-Forwarded-*`` headers are believed."""
+    console_origin: str | None = None
+    """Where the console is reached from elsewhere; None: on this machine only."""
 
 
 class AlreadyRunning(Conflict):

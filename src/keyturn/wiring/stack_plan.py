@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Final
 
 from keyturn.adapters.http_probe import free_ports, why_not_free
+from keyturn.console.origin import Origin, read_origin
 from keyturn.errors import Conflict, UsageError
 from keyturn.gateway.upstreams import parse_upstream
 from keyturn.secret import Secret
@@ -63,6 +64,13 @@ class Plan:
     console_port: int
     mail_port: int
     """Where the inbox takes mail."""
+    console_origin: Origin | None = None
+    """Where the console is reached through a proxy."""
+
+    @property
+    def console_url(self) -> str:
+        """Where people open the console."""
+        return f"{self.console_origin or self.api_url}/"
 
     @property
     def auth_url(self) -> str:
@@ -116,6 +124,7 @@ def make_plan(options: UpOptions, environment: Mapping[str, str] | None = None) 
         rest_port=rest_port,
         console_port=console_port,
         mail_port=mail_port,
+        console_origin=read_origin(options.console_origin) if options.console_origin else None,
     )
 
 

@@ -136,7 +136,7 @@ def _ready(stack: LocalStack, seconds: float) -> Ready:
     return Ready(
         api_url=plan.api_url,
         jwks_url=plan.jwks_url,
-        console_url=f"{plan.api_url}/",
+        console_url=plan.console_url,
         data_dir=str(plan.where.root),
         pid=os.getpid(),
         seconds=seconds,

@@ -43,7 +43,7 @@ class StateFile:
             data_dir=str(plan.where.root),
             api_url=plan.api_url,
             jwks_url=plan.jwks_url,
-            console_url=f"{plan.api_url}/",
+            console_url=plan.console_url,
             database_url=reveal(owner).decode(),
             auth_database_url=reveal(self._stack.database_url("supabase_auth_admin")).decode(),
             embedded=plan.database is None,

@@ -59,7 +59,7 @@ def enter(services: Reception) -> Endpoint:
             "sign_in", at=services.clock(), actor=actor_of(session), visit=session.id
         )
         response = RedirectResponse("/", 303)
-        set_cookie(services, session, response)
+        set_cookie(services, session, request, response)
         return response
 
     return endpoint
