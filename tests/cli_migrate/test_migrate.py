@@ -13,7 +13,7 @@ from tests.cli_migrate.conftest import QUIET
 from tests.support.command import RunWith
 from tests.support.deployments import Deployment
 
-from keyturn.jose.keys import generate, private_pem
+from keyturn.jose.keys import generate, private_jwk, private_pem, public_pem, thumbprint
 from keyturn.secret_access import reveal
 
 
@@ -296,3 +296,33 @@ def test_two_keys_with_one_name_are_shown_where_they_stand(
     assert refused.code == 5
     assert re.search(rf"\.env:\d+: Two keys in GOTRUE_JWT_KEYS share the kid {one}", refused.err)
     assert "give it another kid" in refused.err
+
+
+def test_a_file_with_two_private_keys_is_refused_with_both_names(
+    run: RunWith, legacy: Deployment, tmp_path: Path
+) -> None:
+    one, other = generate("ES256", kid=None), generate("ES256", kid=None)
+    texts = [reveal(private_pem(key)) for key in (one, other)]
+    two = tmp_path / "two.pem"
+    two.write_bytes(b"".join(texts))
+    refused = run("migrate", str(legacy.folder), "--dry-run", "--key-file", str(two))
+    assert refused.code == 2
+    for key in (one, other):
+        assert f"ES256 {thumbprint(key.verifying_key())}" in refused.err
+    assert "at line 1" in refused.err
+    assert "BEGIN line to its END line" in refused.err
+    same = tmp_path / "same.pem"
+    same.write_bytes(public_pem(one.verifying_key()).encode() + texts[0])
+    assert run("migrate", str(legacy.folder), "--dry-run", "--key-file", str(same)).code == 0
+
+
+def test_a_set_with_two_private_keys_is_refused_with_the_command_that_takes_one(
+    run: RunWith, legacy: Deployment, tmp_path: Path
+) -> None:
+    keys = [json.loads(reveal(private_jwk(generate("ES256", kid=kid)))) for kid in ("a1", "b2")]
+    jwks = tmp_path / "jwks.json"
+    jwks.write_text(json.dumps({"keys": keys}))
+    refused = run("migrate", str(legacy.folder), "--dry-run", "--key-file", str(jwks))
+    assert refused.code == 2
+    assert "holds 2: ES256 a1, ES256 b2" in refused.err
+    assert f"keyturn convert --from {jwks} --pick a1" in refused.err

@@ -17,6 +17,7 @@ from keyturn.errors import UsageError
 if TYPE_CHECKING:
     from keyturn.flows.change import Proposal
     from keyturn.flows.ports.apply import Progress
+    from keyturn.migrate.run import Run
     from keyturn.wiring.change import ChangeOptions, Talk, Workshop
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -30,11 +31,10 @@ _READING: Final = (
 _RUNNING: Final = (
     click.option(
         "--runner",
-        default="auto",
-        show_default=True,
         metavar="HOW",
         help="docker, docker-compose, podman-compose, print (you run the commands), or a command "
-        'of yours: "ssh host redeploy {service}".',
+        'of yours: "ssh host redeploy {service}". Otherwise what the change began with, at first '
+        "whichever is installed.",
     ),
     click.option("--url", metavar="URL", help="The gateway; otherwise SUPABASE_PUBLIC_URL."),
     click.option("--no-probe", is_flag=True, help="Prove nothing on running services."),
@@ -87,7 +87,7 @@ def change_options(folder: str, given: dict[str, Any]) -> ChangeOptions:
     from keyturn.wiring.change import ChangeOptions
 
     names = ("files", "env_files", "profiles", "in_place", "runner", "url", "no_probe", "email")
-    chosen = {name: given[name] for name in names if name in given}
+    chosen = {name: given[name] for name in names if given.get(name) is not None}
     password = os.environ.get(PASSWORD_VARIABLE)
     if given.get("email") and not password:
         raise UsageError(f"There is no password for {given['email']}: set {PASSWORD_VARIABLE}.")
@@ -173,7 +173,8 @@ def _apply(workshop: Workshop, proposal: Proposal, given: dict[str, Any], *, as_
 
     async def go() -> Any:
         ports = await workshop.ports(talk(as_json=as_json))
-        return await begin(ports, proposal.prepared, wait=given["wait"])
+        chosen = {**workshop.chosen(), **_own_key(given)}
+        return await begin(ports, proposal.prepared, wait=given["wait"], chosen=chosen)
 
     show_applied(proposal.prepared.plan, asyncio.run(go()), as_json)
 
@@ -232,17 +233,42 @@ def unfinished(workshop: Workshop, given: dict[str, Any], asked: str, *, as_json
 def go_on(workshop: Workshop, given: dict[str, Any], *, as_json: bool) -> None:
     """Resume the newest change."""
     from keyturn.flows.apply_plan import resume as carry_on
-    from keyturn.migrate.run import Status
+    from keyturn.migrate.run import to_resume
 
-    newest = workshop.runs[-1] if workshop.runs else None
-    if newest is not None and newest.status in (Status.RUNNING, Status.STOPPED, Status.UNDOING):
-        way = "taking back" if newest.status is Status.UNDOING else "going on with"
-        say(f"{way}: {newest.plan.title}")
+    newest = to_resume(workshop.runs)
+    workshop = _as_begun(workshop, newest, given)
+    way = "taking back" if newest.undoing_from is not None else "going on with"
+    say(f"{way}: {newest.plan.title}")
 
     async def go() -> Any:
-        return await carry_on(await workshop.ports(talk(as_json=as_json)), wait=given["wait"])
+        ports = await workshop.ports(talk(as_json=as_json))
+        chosen = {**newest.chosen, **workshop.chosen()} if _given_anew(given) else None
+        return await carry_on(ports, wait=given["wait"], chosen=chosen)
 
-    show_applied(workshop.runs[-1].plan if workshop.runs else None, asyncio.run(go()), as_json)
+    show_applied(newest.plan, asyncio.run(go()), as_json)
+
+
+_TAKEN_UP: Final = ("runner", "url", "files", "env_files", "profiles", "no_probe")
+"""Options that say how a change is carried out; those that are not given are as at its start."""
+
+
+def _given_anew(given: dict[str, Any]) -> frozenset[str]:
+    return frozenset(name for name in _TAKEN_UP if given.get(name))
+
+
+def _as_begun(workshop: Workshop, run: Run, given: dict[str, Any]) -> Workshop:
+    """Return what reaches the services as ``run`` did so far, and say what is taken up."""
+    made, told = workshop.as_begun(run, _given_anew(given))
+    for one in told:
+        say(f"note: {one}")
+    return made
+
+
+def _own_key(given: dict[str, Any]) -> dict[str, tuple[str, ...]]:
+    """The name of the user's own key is kept with the change, for whoever brings it again."""
+    from keyturn.wiring.chosen import KEY
+
+    return {KEY: (given["own_kid"],)} if given.get("own_kid") else {}
 
 
 def show_applied(plan: Any, applied: Any, as_json: bool) -> None:
@@ -276,17 +302,21 @@ def rollback(folder: str, as_json: bool, **given: Any) -> None:
 
 
 def _back(
-    folder: str, given: dict[str, Any], take_back: Callable[[Any], Any], *, as_json: bool
+    folder: str, given: dict[str, Any], take_back: Callable[[Any, Any], Any], *, as_json: bool
 ) -> None:
+    from keyturn.migrate.run import to_undo
     from keyturn.wiring.change import Workshop
 
-    workshop = Workshop(change_options(folder, given))
+    opened = Workshop(change_options(folder, given))
+    newest = to_undo(opened.runs)
     if not given["yes"]:
-        newest = workshop.runs[-1].plan.title if workshop.runs else "nothing"
-        _ask(f"This takes back: {newest}", as_json=as_json)
+        _ask(f"This takes back: {newest.plan.title}", as_json=as_json)
+    workshop = _as_begun(opened, newest, given)
 
     async def go() -> Any:
-        return await take_back(await workshop.ports(talk(as_json=as_json)))
+        ports = await workshop.ports(talk(as_json=as_json))
+        chosen = {**newest.chosen, **workshop.chosen()} if _given_anew(given) else None
+        return await take_back(ports, chosen)
 
     run = asyncio.run(go())
     emit(

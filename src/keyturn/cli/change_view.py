@@ -167,6 +167,8 @@ def standing_text(standing: Standing | None) -> str:
         lines.append(f"failed: {standing.failure}")
     if standing.waits_until is not None:
         lines.append(f"waits until {from_unix(standing.waits_until):%Y-%m-%d %H:%M:%S} UTC")
+    if standing.runner is not None:
+        lines.append(f"services are told by: {standing.runner}")
     lines += [f"edited meanwhile by somebody else: {path}" for path in standing.edited]
     return "\n".join(lines)
 

@@ -70,15 +70,19 @@ def command() -> None:
 def run(folder: str, as_json: bool, **given: Any) -> None:
     """Plan the next phase, show it, ask, and carry it out."""
     from keyturn.cli.own_key import read_own_key
+    from keyturn.cli.phase_options import check_going_on, check_used
     from keyturn.flows.migrate import Wish, plan_migration
+    from keyturn.migrate.deployment_keys import named
     from keyturn.wiring.change import Workshop
     from keyturn.wiring.evidence import gather
 
     workshop = Workshop(change_options(folder, given))
     asked = f"phase {given['phase']}" if given["phase"] else "phase"
+    key = read_own_key(given["key_file"], given["alg"])
+    check_going_on(workshop.runs, given, key)
     if unfinished(workshop, given, asked, as_json=as_json):
         return
-    key = read_own_key(given["key_file"], given["alg"])
+    given["own_kid"] = named(key).kid if key is not None else None
     wish = Wish(
         given["phase"],
         key,
@@ -89,6 +93,7 @@ def run(folder: str, as_json: bool, **given: Any) -> None:
     evidence = gather(workshop.runs, given["access_log"], given["database_url_file"])
     deployment = workshop.deployment(asyncio.run(workshop.dialect()))
     proposal = plan_migration(deployment, wish, evidence)
+    check_used(given, proposal.prepared.plan.verb)
     carry_out(workshop, proposal, given, as_json=as_json)
 
 
@@ -109,9 +114,8 @@ def apply(plan_file: str, folder: str, as_json: bool, **given: Any) -> None:
     plan = parse_plan(read_text(plan_file))
 
     async def go() -> Any:
-        return await apply_plan(
-            await workshop.ports(talk(as_json=as_json)), plan, wait=given["wait"]
-        )
+        ports = await workshop.ports(talk(as_json=as_json))
+        return await apply_plan(ports, plan, wait=given["wait"], chosen=workshop.chosen())
 
     show_applied(plan, asyncio.run(go()), as_json)
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from keyturn.errors import UsageError
     from keyturn.jose.keys import SigningKey
 
 
@@ -31,12 +33,31 @@ def read_own_key(file: str | None, alg: str | None) -> SigningKey | None:
         unusable.hint = unusable.hint or "`keyturn keys generate --out DIR` writes one that fits."
         raise
     private = [key for key in held if isinstance(key, SigningKey)]
-    if len(held) != 1 or len(private) != 1:
-        only = "a public key only" if len(held) == 1 else f"{len(held)} keys"
-        raise UsageError(
-            f"{file} must hold one private key, and it holds {only}.",
-            hint="keyturn keys generate --out DIR writes one.",
-        )
+    if len(private) != 1:
+        raise _not_one(file, private, len(held))
     if alg is not None and private[0].alg != alg:
         raise UsageError(f"The key in {file} is for {private[0].alg}, not for {alg}.")
     return private[0]
+
+
+def _not_one(file: str, private: list[SigningKey], count: int) -> UsageError:
+    from keyturn.errors import UsageError
+
+    if not private:
+        only = ("no asymmetric key", "a public key only")[count] if count < 2 else "public keys"
+        return UsageError(
+            f"{file} must hold one private key, and it holds {only}.",
+            hint="keyturn keys generate --out DIR writes one.",
+        )
+    names = [f"{one.alg} {one.kid or 'without a kid'}" for one in private]
+    first = next((one.kid for one in private if one.kid), None)
+    how = (
+        f"Take the one that you mean: keyturn convert --from {shlex.quote(file)} --pick "
+        f"{shlex.quote(first)} --to private-jwk --private --output one.jwk"
+        if first
+        else "Put the one that you mean into a file of its own."
+    )
+    return UsageError(
+        f"{file} must hold one private key, and it holds {len(private)}: {', '.join(names)}.",
+        hint=how,
+    )

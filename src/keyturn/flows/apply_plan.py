@@ -14,10 +14,10 @@ from dataclasses import dataclass
 from keyturn.clock import unix
 from keyturn.errors import Conflict, KeyturnError, WaitNotOver
 from keyturn.flows.apply_command import check_untouched, do, new_content
-from keyturn.flows.apply_undo import UndoIncomplete, take_back
+from keyturn.flows.apply_undo import UndoIncomplete, choose, take_back
 from keyturn.flows.ports.apply import Moment, Ports, Progress
 from keyturn.migrate.commands import Probe, RecreateService, ReloadService
-from keyturn.migrate.journal import Event, Record
+from keyturn.migrate.journal import Chosen, Event, Record
 from keyturn.migrate.plan import Plan, Prepared
 from keyturn.migrate.run import Run, RunUnderWay, Status, expected, runs, to_resume
 
@@ -47,24 +47,29 @@ def stage(ports: Ports, prepared: Prepared) -> None:
         ports.journal.stage(prepared.plan.id, command, content)
 
 
-async def begin(ports: Ports, prepared: Prepared, *, wait: bool = False) -> Applied:
+async def begin(
+    ports: Ports, prepared: Prepared, *, wait: bool = False, chosen: Chosen | None = None
+) -> Applied:
     """Stage a plan and carry it out; one that could not begin leaves no new keys behind.
 
-    Raises like :func:`apply_plan`.
+    ``chosen`` says how, and is kept for whoever resumes or takes back. Raises like
+    :func:`apply_plan`.
     """
     plan = prepared.plan
     with ports.journal.lock():
         stage(ports, prepared)
     try:
-        return await apply_plan(ports, plan, wait=wait)
+        return await apply_plan(ports, plan, wait=wait, chosen=chosen)
     except KeyturnError:
         if all(run.plan.id != plan.id for run in runs(ports.journal.records())):
             ports.journal.discard_staged(plan.id)
         raise
 
 
-async def apply_plan(ports: Ports, plan: Plan, *, wait: bool = False) -> Applied:
-    """Begin a staged plan and carry it out.
+async def apply_plan(
+    ports: Ports, plan: Plan, *, wait: bool = False, chosen: Chosen | None = None
+) -> Applied:
+    """Begin a staged plan and carry it out; ``chosen`` as for :func:`begin`.
 
     Raises ``EditedMeanwhile`` when its inputs changed since it was made, ``CannotWrite``,
     ``LostContent``, ``RunUnderWay``, ``Locked`` and ``Unreachable`` before anything is done;
@@ -75,23 +80,26 @@ async def apply_plan(ports: Ports, plan: Plan, *, wait: bool = False) -> Applied
         found = runs(ports.journal.records())
         if found and not found[-1].settled:
             raise RunUnderWay(f"The change “{found[-1].plan.title}” is not finished.")
-        run = Run(_fresh_id(plan, found), plan, unix(ports.clock()))
+        run = Run(_fresh_id(plan, found), plan, unix(ports.clock()), chosen=chosen or {})
         await _check_all(ports, run)
         if any(isinstance(one, Probe) for one in plan.commands):
             await ports.prober.check()
-        ports.journal.append(Record(Event.BEGIN, run.id, run.begun, plan=plan))
+        ports.journal.append(Record(Event.BEGIN, run.id, run.begun, plan=plan, chosen=chosen))
         for old in found[: -(KEPT_RUNS - 1)]:
             ports.journal.discard_backups(old.id)
         return await _forward(ports, run, wait=wait)
 
 
-async def resume(ports: Ports, *, wait: bool = False) -> Applied:
+async def resume(ports: Ports, *, wait: bool = False, chosen: Chosen | None = None) -> Applied:
     """Go on where the last run was interrupted: forward, or with taking back.
+
+    ``chosen`` says how from here on; None: as before.
 
     Raises ``NothingToDo`` when nothing is under way, otherwise like :func:`apply_plan`.
     """
     with ports.journal.lock():
         run = to_resume(runs(ports.journal.records()))
+        choose(ports, run, chosen)
         if run.status is Status.UNDOING:
             await take_back(ports, run)
             return applied(run)

@@ -28,6 +28,8 @@ class Standing:
     """Unix seconds, when the next command is a wait that is not over."""
     edited: tuple[str, ...]
     """Files that somebody else changed since."""
+    runner: str | None = None
+    """How its services are told, None when it is not known."""
 
     def as_dict(self) -> dict[str, object]:
         """Return it for JSON."""
@@ -39,6 +41,7 @@ class Standing:
             "failure": self.failure,
             "waits_until": self.waits_until,
             "edited": list(self.edited),
+            "runner": self.runner,
         }
 
 
@@ -63,6 +66,7 @@ def _standing(ports: Ports, run: Run) -> Standing:
         run.failure,
         _waits_until(run, unix(ports.clock())),
         tuple(edited),
+        next(iter(run.chosen.get("runner", ())), None),
     )
 
 

@@ -7,7 +7,7 @@ from keyturn.errors import KeyturnError
 from keyturn.flows.apply_command import check_untouched, restore, tell_service
 from keyturn.flows.ports.apply import Moment, Ports, Progress
 from keyturn.migrate.commands import RecreateService, ReloadService, WriteFile
-from keyturn.migrate.journal import Event, Record
+from keyturn.migrate.journal import Chosen, Event, Record
 from keyturn.migrate.run import Run, Status, expected, runs, to_undo, way_back
 
 
@@ -17,31 +17,39 @@ class UndoIncomplete(KeyturnError):
     code = "undo_incomplete"
 
 
-async def undo(ports: Ports) -> Run:
+async def undo(ports: Ports, chosen: Chosen | None = None) -> Run:
     """Take back the newest step that is in force; return the run as it is then.
 
+    ``chosen`` says how from here on; None: as before.
     Raises ``NothingToDo``, ``Locked``, and ``EditedMeanwhile`` before anything is done.
     """
-    return await _from(ports, only_last_step=True)
+    return await _from(ports, chosen, only_last_step=True)
 
 
-async def rollback(ports: Ports) -> Run:
+async def rollback(ports: Ports, chosen: Chosen | None = None) -> Run:
     """Take back the whole newest run that is in force, to before its first command.
 
     Raises like :func:`undo`.
     """
-    return await _from(ports, only_last_step=False)
+    return await _from(ports, chosen, only_last_step=False)
 
 
-async def _from(ports: Ports, *, only_last_step: bool) -> Run:
+async def _from(ports: Ports, chosen: Chosen | None, *, only_last_step: bool) -> Run:
     with ports.journal.lock():
         run = to_undo(runs(ports.journal.records()))
+        choose(ports, run, chosen)
         step = run.last_step() if only_last_step else 0
         if run.status is not Status.UNDOING or step < (run.undoing_from or 0):
             check_untouched(ports, expected(run, forward=False))
             _append(ports, run, Record(Event.UNDO, run.id, unix(ports.clock()), step=step))
         await take_back(ports, run)
         return run
+
+
+def choose(ports: Ports, run: Run, chosen: Chosen | None) -> None:
+    """Keep that ``run`` is carried out in another way from here on."""
+    if chosen is not None and chosen != run.chosen:
+        _append(ports, run, Record(Event.CHOSEN, run.id, unix(ports.clock()), chosen=chosen))
 
 
 async def take_back(ports: Ports, run: Run) -> None:

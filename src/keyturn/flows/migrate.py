@@ -111,6 +111,13 @@ def _next(facts: Facts) -> int:
 def _first(deployment: Deployment, wish: Wish, evidence: Evidence) -> Proposal:
     del evidence
     made = fresh(deployment.randomness, deployment.now, alg=wish.alg, key=wish.key)
+    known = read_keys(deployment.inventory).kids
+    if wish.key is not None and len(known) >= _KEPT_READY:
+        raise CannotMigrate(
+            f"The deployment has a key and a standby already ({', '.join(known)}), so the key that "
+            "you bring would not be used.",
+            hint="Leave it out; `keyturn rotate DIR` turns the key from now on.",
+        )
     steps = phase_one.steps(deployment.inventory, made)
     return propose(deployment, steps, title=TITLES[1], verb="phase 1")
 
@@ -163,6 +170,8 @@ def _third(deployment: Deployment, wish: Wish, evidence: Evidence) -> Proposal:
     return proposal
 
 
+_KEPT_READY: Final = 2
+"""One key that signs, or will, and one behind it."""
 _NO_SWITCH: Final = (
     "No run in the journal switched Auth to the new key, so nobody knows when the last HS256 "
     "session ends."

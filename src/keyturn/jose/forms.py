@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from keyturn.jose import jwk, pem
+from keyturn.jose import jwk, pem, pem_blocks
 from keyturn.jose.errors import InvalidKey
 from keyturn.jose.key import SigningKey, VerifyingKey, signing_key_from_secret
 from keyturn.secret import Secret
@@ -125,11 +125,12 @@ def _from_article(row: Mapping[str, object], kid: str | None) -> HeldKey:
     if not isinstance(alg, str | None) or not isinstance(name, str | None):
         raise InvalidKey('"alg" and "key_id" must be text')
     # Env files cannot hold line ends, so people write them as two characters.
-    armoured = text.replace("\\n", "\n").encode()
+    armoured = pem_blocks.only_key(text.replace("\\n", "\n").encode(), alg)
     return HeldKey(pem.signing_key_from_pem(armoured, alg, kid=kid or name), signs=True)
 
 
 def _from_pem(text: bytes, alg: str | None, kid: str | None) -> HeldKey:
+    text = pem_blocks.only_key(text, alg)
     try:
         return HeldKey(pem.signing_key_from_pem(text, alg, kid=kid), signs=True)
     except InvalidKey as not_private:

@@ -27,7 +27,7 @@ def signing_key_from_pem(pem: Secret | bytes, alg: str | None, *, kid: str | Non
 
     Raises :class:`InvalidKey` for public or encrypted PEM, other kinds of key, another ``alg``.
     """
-    raw = _armoured(reveal(pem) if isinstance(pem, Secret) else pem)
+    raw = armoured(reveal(pem) if isinstance(pem, Secret) else pem)
     native = _load(lambda: load_pem_private_key(raw, None), "a private key")
     for row in _candidates(alg):
         material = row.private_from_native(native)
@@ -38,7 +38,7 @@ def signing_key_from_pem(pem: Secret | bytes, alg: str | None, *, kid: str | Non
 
 def verifying_key_from_pem(pem: bytes | str, alg: str | None, *, kid: str | None) -> VerifyingKey:
     """Read SubjectPublicKeyInfo (or base64 of it); raises as :func:`signing_key_from_pem`."""
-    raw = _armoured(pem.encode() if isinstance(pem, str) else pem)
+    raw = armoured(pem.encode() if isinstance(pem, str) else pem)
     native = _load(lambda: load_pem_public_key(raw), "a public key")
     for row in _candidates(alg):
         material = row.public_from_native(native)
@@ -62,8 +62,11 @@ def base64_pem(pem: Secret) -> Secret:
     return Secret(b64encode(reveal(pem)))
 
 
-def _armoured(raw: bytes) -> bytes:
-    """Return PEM text, undoing one layer of base64 when there is no PEM armour yet."""
+def armoured(raw: bytes) -> bytes:
+    """Return PEM text, undoing one layer of base64 when there is no PEM armour yet.
+
+    Raises :class:`InvalidKey` for what is neither, and for more than ``MAX_PEM_BYTES``.
+    """
     if len(raw) > MAX_PEM_BYTES:
         raise InvalidKey(f"the PEM text has {len(raw)} bytes, expected at most {MAX_PEM_BYTES}")
     text = raw.strip()

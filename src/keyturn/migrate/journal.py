@@ -7,7 +7,7 @@ done. Whatever instant a crash picks, the last lines say what may have happened.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
@@ -20,6 +20,9 @@ from keyturn.migrate.plan import Plan
 from keyturn.migrate.plan_json import UnreadablePlan, plan_document, plan_of
 
 VERSION: Final = 1
+Chosen = Mapping[str, tuple[str, ...]]
+"""How a run is carried out, as its command line said it: names of options with their values. A
+value that may hold a credential is not kept; its option is there, without a value."""
 
 
 class Event(StrEnum):
@@ -38,6 +41,8 @@ class Event(StrEnum):
     UNDONE = "undone"
     """All of them are taken back."""
     FINISHED = "finished"
+    CHOSEN = "chosen"
+    """From here on it is carried out in another way than before: ``chosen`` says how."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +59,7 @@ class Record:
     step: int | None = None
     reason: str | None = None
     plan: Plan | None = None
+    chosen: Chosen | None = None
 
 
 class DamagedJournal(Conflict):
@@ -119,10 +125,11 @@ class _Line:
     after: Stamp | None = None
     step: int | None = None
     reason: str | None = None
+    chosen: dict[str, tuple[str, ...]] | None = None
 
     def record(self, plan: object) -> Record:
         held = None if plan is None else plan_of(plan)
         return Record(
             self.event, self.run, self.at, self.command, self.before, self.after, self.step,
-            self.reason, held,
+            self.reason, held, self.chosen,
         )  # fmt: skip

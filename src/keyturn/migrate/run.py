@@ -20,7 +20,7 @@ from keyturn.migrate.commands import (
     Stamp,
     WriteFile,
 )
-from keyturn.migrate.journal import DamagedJournal, Event, Record
+from keyturn.migrate.journal import Chosen, DamagedJournal, Event, Record
 from keyturn.migrate.plan import Plan
 
 
@@ -78,6 +78,8 @@ class Run:
     stopped: bool = False
     finished: bool = False
     failure: str | None = None
+    chosen: Chosen = field(default_factory=dict)
+    """How it is carried out."""
 
     def state(self, command: Command) -> State:
         """Return how far ``command`` has come."""
@@ -122,6 +124,8 @@ class Run:
             self.undoing_from, self.finished = record.step or 0, False
         elif record.event is Event.UNDONE:
             self._undone()
+        elif record.event is Event.CHOSEN:
+            self.chosen = record.chosen or {}
         elif record.event is Event.FINISHED:
             self.finished, self.stopped, self.failure = True, False, None
 
@@ -160,7 +164,8 @@ def runs(records: Iterable[Record]) -> tuple[Run, ...]:
         if record.event is Event.BEGIN:
             if record.plan is None or record.run in found:
                 raise DamagedJournal
-            found[record.run] = Run(record.run, record.plan, record.at)
+            begun = Run(record.run, record.plan, record.at, chosen=record.chosen or {})
+            found[record.run] = begun
         elif record.run not in found:
             raise DamagedJournal
         else:

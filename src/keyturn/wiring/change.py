@@ -6,7 +6,7 @@ import asyncio
 import os
 import secrets
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -30,29 +30,16 @@ from keyturn.flows.ports.apply import Ports, Prober, Progress, Services
 from keyturn.flows.prove import LiveProber, NoQuestions, Witnesses
 from keyturn.flows.prove_before import inventory_before
 from keyturn.flows.prove_signing import Signer, prove_signing
+from keyturn.migrate.journal import Chosen
 from keyturn.migrate.run import Run, runs
+from keyturn.wiring.chosen import ChangeOptions as ChangeOptions
+from keyturn.wiring.chosen import as_begun, chosen_of
 from keyturn.wiring.deployment_folder import deployment_of
 
 RUNNERS: Final = ("auto", "docker", "docker-compose", "podman-compose", "print")
 _URLS: Final = ("SUPABASE_PUBLIC_URL", "API_EXTERNAL_URL")
 _API_KEYS: Final = ("SUPABASE_PUBLISHABLE_KEY", "ANON_KEY")
 _SERVICE_KEYS: Final = ("SUPABASE_SECRET_KEY", "SERVICE_ROLE_KEY")
-
-
-@dataclass(frozen=True, slots=True)
-class ChangeOptions:
-    """What the command line says about how to read, write, run and prove."""
-
-    folder: str
-    files: tuple[str, ...] = ()
-    env_files: tuple[str, ...] = ()
-    profiles: tuple[str, ...] = ()
-    in_place: bool = False
-    runner: str = "auto"
-    url: str | None = None
-    no_probe: bool = False
-    email: str | None = None
-    password: str | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,11 +62,24 @@ class Workshop:
         )
         self.source = FolderSource(self.folder)
         self.journal = JournalFile(self.folder)
+        self._runner = options.runner
 
     @property
     def runs(self) -> tuple[Run, ...]:
         """Return what the journal says, oldest first."""
         return tuple(runs(self.journal.records()))
+
+    def chosen(self) -> Chosen:
+        """Return what is kept with a change: how it is carried out, after :meth:`ports`."""
+        return chosen_of(self.options, self._runner, self.ask.files)
+
+    def as_begun(self, run: Run, given: frozenset[str]) -> tuple[Workshop, tuple[str, ...]]:
+        """Return what goes on with ``run`` as it was begun, but for the options ``given`` now.
+
+        With sentences for people. Raises ``UsageError`` where something was not kept.
+        """
+        begun = as_begun(self.options, given, run.chosen)
+        return Workshop(begun.options), begun.told
 
     async def dialect(self) -> Dialect:
         """Return how the program that will read the files understands them.
@@ -141,6 +141,7 @@ class Workshop:
         if runner not in RUNNERS:
             return TemplateRunner(shell, runner)
         program = await find_program(shell, None if runner == "auto" else runner)
+        self._runner = program.argv[0]
         return ComposeRunner(shell, program, self.ask)
 
     def _prober(self) -> Prober:

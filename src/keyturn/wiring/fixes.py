@@ -28,7 +28,7 @@ class Fixer:
         deployment = workshop.deployment(await workshop.dialect())
         proposal = propose(deployment, (step,), title="Fixes of doctor", verb="fix")
         ports = await workshop.ports(Talk(_tell, _line, _nobody))
-        await begin(ports, proposal.prepared)
+        await begin(ports, proposal.prepared, chosen=workshop.chosen())
 
 
 def _tell(progress: Progress) -> None:
