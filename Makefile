@@ -4,7 +4,7 @@ BIN := .venv/bin
 # Test processes: one per core, at least two.
 JOBS ?= $(shell n=$$(nproc 2>/dev/null || echo 2); [ $$n -gt 2 ] && echo $$n || echo 2)
 
-.PHONY: help setup setup-run up down test check lint types imports bench mutants screenshots clean
+.PHONY: help setup setup-run up down test fuzz check lint types imports bench mutants screenshots clean
 
 help: ## List the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -23,6 +23,13 @@ down: ## Stop a detached `keyturn up`
 
 test: setup ## Run every test
 	@$(BIN)/python -m pytest -n $(JOBS) --dist loadgroup $(ARGS)
+
+# Requests per operation and kind; each run makes other ones.
+FUZZ ?= 200
+
+fuzz: setup ## Try both OpenAPI documents' servers with many requests (FUZZ=200 per operation)
+	@KEYTURN_FUZZ_EXAMPLES=$(FUZZ) $(BIN)/python -m pytest -n 2 tests/authserver/test_openapi_fuzz.py \
+	  tests/console/test_admin_api_fuzz.py $(ARGS)
 
 check: setup lint types imports ## Lint, types and import contracts
 

@@ -19,6 +19,7 @@ from typing import Any, Protocol
 
 import httpx
 import pytest
+from tests.support.contracts import undeclared
 
 from keyturn.authserver.app import AuthApp
 from keyturn.authserver.reporting import RequestLine
@@ -121,6 +122,7 @@ def open_server(environment: dict[str, str]) -> OpenAuth:
             transport = httpx.ASGITransport(app, client=(peer, 40000), raise_app_exceptions=True)
             async with httpx.AsyncClient(transport=transport, base_url="http://auth.test") as http:
                 yield Auth(http, log, settings, app)
+            assert not (found := undeclared(app.routes, log.requests)), found
 
     return opened
 

@@ -7,7 +7,7 @@ converted: a number is not a string.
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import Any, TypeVar
+from typing import Annotated, Any, Final, TypeVar
 
 import msgspec
 
@@ -18,26 +18,69 @@ Body = TypeVar("Body", bound=msgspec.Struct)
 Metadata = dict[str, Any]
 
 
+def _like(**schema: Any) -> msgspec.Meta:
+    """Return what the OpenAPI document says about a text; decoding takes any, flows judge it."""
+    return msgspec.Meta(extra_json_schema=schema)
+
+
+Email = Annotated[str, _like(format="email")]
+Phone = Annotated[str, _like(pattern=r"^\+?[1-9][0-9]{6,14}$")]
+Uuid = Annotated[str, _like(format="uuid")]
+Channel = Annotated[str, _like(enum=["sms", "whatsapp"])]
+ChallengeMethod = Annotated[str, _like(enum=["s256", "plain"])]
+ResendType = Annotated[str, _like(enum=["signup", "email_change", "sms", "phone_change"])]
+FactorType = Annotated[str, _like(enum=["totp", "phone", "webauthn"])]
+_MAILED: Final = ("signup", "invite", "magiclink", "recovery")
+VerifyType = Annotated[
+    str,
+    _like(
+        enum=[
+            "signup",
+            "invite",
+            "recovery",
+            "magiclink",
+            "email_change",
+            "email",
+            "sms",
+            "phone_change",
+        ]
+    ),
+]
+LinkType = Annotated[
+    str,
+    _like(
+        enum=[
+            "signup",
+            "invite",
+            "magiclink",
+            "recovery",
+            "email_change_current",
+            "email_change_new",
+        ]
+    ),
+]
+
+
 ABSENT = msgspec.Raw(b"null")
 
 
 class SignUpBody(msgspec.Struct):
     """``POST /signup``."""
 
-    email: str | None = None
-    phone: str | None = None
+    email: Email | None = None
+    phone: Phone | None = None
     password: str | None = None
     data: Metadata | None = None
-    channel: str | None = None
+    channel: Channel | None = None
     code_challenge: str | None = None
-    code_challenge_method: str | None = None
+    code_challenge_method: ChallengeMethod | None = None
 
 
 class PasswordBody(msgspec.Struct):
     """``POST /token?grant_type=password``."""
 
-    email: str | None = None
-    phone: str | None = None
+    email: Email | None = None
+    phone: Phone | None = None
     password: str | None = None
 
 
@@ -50,6 +93,7 @@ class IdTokenBody(msgspec.Struct):
     provider: str | None = None
     client_id: str | None = None
     issuer: str | None = None
+    link_identity: bool | None = None
 
 
 class RefreshBody(msgspec.Struct):
@@ -61,63 +105,63 @@ class RefreshBody(msgspec.Struct):
 class PkceBody(msgspec.Struct):
     """``POST /token?grant_type=pkce``."""
 
-    auth_code: str | None = None
+    auth_code: Uuid | None = None
     code_verifier: str | None = None
 
 
 class RecoverBody(msgspec.Struct):
     """``POST /recover``."""
 
-    email: str | None = None
+    email: Email | None = None
     code_challenge: str | None = None
-    code_challenge_method: str | None = None
+    code_challenge_method: ChallengeMethod | None = None
 
 
 class OtpBody(msgspec.Struct):
     """``POST /otp`` and ``POST /magiclink``."""
 
-    email: str | None = None
-    phone: str | None = None
+    email: Email | None = None
+    phone: Phone | None = None
     create_user: bool | None = None
     data: Metadata | None = None
-    channel: str | None = None
+    channel: Channel | None = None
     code_challenge: str | None = None
-    code_challenge_method: str | None = None
+    code_challenge_method: ChallengeMethod | None = None
 
 
 class ResendBody(msgspec.Struct):
     """``POST /resend``."""
 
-    type: str | None = None
-    email: str | None = None
-    phone: str | None = None
+    type: ResendType | None = None
+    email: Email | None = None
+    phone: Phone | None = None
     code_challenge: str | None = None
-    code_challenge_method: str | None = None
+    code_challenge_method: ChallengeMethod | None = None
 
 
 class VerifyBody(msgspec.Struct):
     """``POST /verify``."""
 
-    type: str | None = None
+    type: VerifyType | None = None
     token: str | None = None
     token_hash: str | None = None
-    email: str | None = None
-    phone: str | None = None
+    email: Email | None = None
+    phone: Phone | None = None
 
 
 class InviteBody(msgspec.Struct):
     """``POST /invite``."""
 
-    email: str | None = None
+    email: Email | None = None
     data: Metadata | None = None
 
 
 class LinkBody(msgspec.Struct):
     """``POST /admin/generate_link``."""
 
-    type: str | None = None
-    email: str | None = None
-    new_email: str | None = None
+    type: LinkType | None = None
+    email: Email | None = None
+    new_email: Email | None = None
     password: str | None = None
     data: Metadata | None = None
     redirect_to: str | None = None
@@ -126,16 +170,16 @@ class LinkBody(msgspec.Struct):
 class UserBody(msgspec.Struct):
     """``PUT /user``."""
 
-    email: str | None = None
-    phone: str | None = None
+    email: Email | None = None
+    phone: Phone | None = None
     password: str | None = None
     current_password: str | None = None
     nonce: str | None = None
     data: Metadata | None = None
     app_metadata: Metadata | None = None
-    channel: str | None = None
+    channel: Channel | None = None
     code_challenge: str | None = None
-    code_challenge_method: str | None = None
+    code_challenge_method: ChallengeMethod | None = None
 
 
 class AdminUserBody(msgspec.Struct):
@@ -144,8 +188,8 @@ class AdminUserBody(msgspec.Struct):
     id: str | None = None
     aud: str | None = None
     role: str | None = None
-    email: str | None = None
-    phone: str | None = None
+    email: Email | None = None
+    phone: Phone | None = None
     password: str | None = None
     password_hash: str | None = None
     email_confirm: bool | None = None
@@ -159,15 +203,15 @@ class FactorBody(msgspec.Struct):
     """``POST /factors``."""
 
     friendly_name: str | None = None
-    factor_type: str | None = None
+    factor_type: FactorType | None = None
     issuer: str | None = None
-    phone: str | None = None
+    phone: Phone | None = None
 
 
 class ChallengeBody(msgspec.Struct):
     """``POST /factors/{id}/challenge``; the body may be missing."""
 
-    channel: str | None = None
+    channel: Channel | None = None
 
 
 class CredentialBody(msgspec.Struct):
@@ -180,7 +224,7 @@ class CredentialBody(msgspec.Struct):
 class VerifyFactorBody(msgspec.Struct):
     """``POST /factors/{id}/verify``."""
 
-    challenge_id: str | None = None
+    challenge_id: Uuid | None = None
     code: str | None = None
     webauthn: CredentialBody | None = None
 
@@ -188,7 +232,7 @@ class VerifyFactorBody(msgspec.Struct):
 class PasskeyBody(msgspec.Struct):
     """``POST /passkeys/…/verify``; the credential has had two names."""
 
-    challenge_id: str | None = None
+    challenge_id: Uuid | None = None
     credential: msgspec.Raw = ABSENT
     credential_response: msgspec.Raw = ABSENT
 
@@ -203,7 +247,7 @@ class AdminFactorBody(msgspec.Struct):
     """``PUT /admin/users/{id}/factors/{factor_id}``."""
 
     friendly_name: str | None = None
-    phone: str | None = None
+    phone: Phone | None = None
 
 
 class DeleteUserBody(msgspec.Struct):

@@ -69,7 +69,7 @@ class Routes:
                 if endpoint.hot:
                     self._hot[method, endpoint.path] = endpoint.handler
         self._router = Router(
-            [Route(path, _Cold(path, handlers)) for path, handlers in by_path.items()],
+            [Route(path, _Cold(path, by_path[path])) for path in sorted(by_path, key=_generality)],
             redirect_slashes=False,
         )
 
@@ -98,6 +98,11 @@ class Routes:
             "app": self,
             EXCHANGE: exchange,
         }
+
+
+def _generality(path: str) -> tuple[bool, bool]:
+    """Sort fixed paths before those with parameters, and those that take any rest last."""
+    return ":path}" in path, "{" in path
 
 
 def _refusal(refused: HTTPException) -> Reply:

@@ -1,0 +1,179 @@
+"""Whatever the OpenAPI document allows, and what it forbids: no 5xx, no answer it does not name."""
+
+from __future__ import annotations
+
+import itertools
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import httpx
+import pytest
+import requests
+from tests.support.fuzzing import EXAMPLES, Scene, fuzz
+from tests.support.hook_server import SECRET
+from tests.support.oauth import s256
+
+JWT_SECRET = "a-legacy-secret-of-more-than-32-bytes"
+PASSWORD = "correct horse battery"
+# Every other path under /admin is matched by it, so a made-up one is no test of it.
+CATCH_ALL = frozenset({"/admin/{part}"})
+EVERYTHING_ON = {
+    "GOTRUE_JWT_SECRET": JWT_SECRET,
+    "GOTRUE_EXTERNAL_PHONE_ENABLED": "true",
+    "GOTRUE_EXTERNAL_ANONYMOUS_USERS_ENABLED": "true",
+    "GOTRUE_SECURITY_MANUAL_LINKING_ENABLED": "true",
+    "GOTRUE_MFA_PHONE_ENROLL_ENABLED": "true",
+    "GOTRUE_MFA_PHONE_VERIFY_ENABLED": "true",
+    "GOTRUE_MFA_WEB_AUTHN_ENROLL_ENABLED": "true",
+    "GOTRUE_MFA_WEB_AUTHN_VERIFY_ENABLED": "true",
+    "GOTRUE_PASSKEY_ENABLED": "true",
+    "GOTRUE_WEBAUTHN_RP_ID": "localhost",
+    "GOTRUE_WEBAUTHN_RP_ORIGINS": "http://localhost:3000",
+    "GOTRUE_OAUTH_SERVER_ENABLED": "true",
+    "GOTRUE_OAUTH_SERVER_ALLOW_DYNAMIC_REGISTRATION": "true",
+    "GOTRUE_OAUTH_SERVER_AUTHORIZATION_PATH": "/oauth/consent",
+    "GOTRUE_EXTERNAL_GITHUB_ENABLED": "true",
+    "GOTRUE_EXTERNAL_GITHUB_CLIENT_ID": "client",
+    "GOTRUE_EXTERNAL_GITHUB_SECRET": "secret",
+}
+
+
+class Hook(BaseHTTPRequestHandler):
+    """Takes every mail and text message."""
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["content-length"]))
+        self.send_response(200)
+        self.send_header("content-type", "application/json")
+        self.send_header("content-length", "2")
+        self.end_headers()
+        self.wfile.write(b"{}")
+
+    def log_message(self, *args: Any) -> None:
+        pass
+
+
+@contextmanager
+def messages_taken() -> Iterator[dict[str, str]]:
+    """Run a hook for mail and SMS; yields the settings that name it."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Hook)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    variables = {}
+    for name in "SEND_EMAIL", "SEND_SMS":
+        variables[f"GOTRUE_HOOK_{name}_ENABLED"] = "true"
+        variables[f"GOTRUE_HOOK_{name}_URI"] = f"http://127.0.0.1:{server.server_port}/"
+        variables[f"GOTRUE_HOOK_{name}_SECRETS"] = SECRET
+    try:
+        yield variables
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+def _administers(path: str) -> bool:
+    return path.startswith(("/admin", "/invite"))
+
+
+class World:
+    """A server with somebody to act as, and things whose ids go into paths."""
+
+    def __init__(self, http: httpx.Client, admin: dict[str, str]) -> None:
+        self.http = http
+        self.admin = admin
+        self.numbers = itertools.count(1)
+
+    def scene(self, operation: Any) -> Scene:
+        """Return fresh people, and what the operation's path names."""
+        number = next(self.numbers)
+        email = f"user{number}@example.com"
+        body = {"email": email, "password": PASSWORD, "email_confirm": True}
+        made = self.http.post("/admin/users", json=body, headers=self.admin).json()
+        grant = {"email": email, "password": PASSWORD}
+        token = self.http.post("/token?grant_type=password", json=grant).json()
+        user = {"Authorization": f"Bearer {token['access_token']}"}
+        known = {
+            name: make(made, user, number)
+            for name, make in self.makers().items()
+            if "{" + name + "}" in operation.path
+        }
+        first, second = (self.admin, user) if _administers(operation.path) else (user, self.admin)
+        return Scene([first, first, first, first, second, {}], known)
+
+    def makers(self) -> Mapping[str, Callable[[Any, dict[str, str], int], str]]:
+        """Return how each path parameter gets an id of something that exists."""
+        return {
+            "user_id": lambda made, *_: str(made["id"]),
+            "identity_id": lambda made, *_: str(made["identities"][0]["identity_id"]),
+            "factor_id": self.factor,
+            "session_id": self.session,
+            "client_id": lambda *_: self.client(),
+            "identifier": lambda _made, _user, number: self.provider(number),
+            "authorization_id": lambda *_: self.authorization(),
+        }
+
+    def factor(self, _made: Any, user: dict[str, str], number: int) -> str:
+        kind = ({"factor_type": "phone", "phone": "+15005550006"}, {"factor_type": "totp"})
+        return str(self.http.post("/factors", json=kind[number % 2], headers=user).json()["id"])
+
+    def session(self, made: Any, *_: Any) -> str:
+        path = f"/admin/users/{made['id']}/sessions"
+        return str(self.http.get(path, headers=self.admin).json()["sessions"][0]["id"])
+
+    def client(self) -> str:
+        body = {"client_name": "app", "redirect_uris": ["https://app.example.com/back"]}
+        answer = self.http.post("/admin/oauth/clients", json=body, headers=self.admin)
+        return str(answer.json()["client_id"])
+
+    def provider(self, number: int) -> str:
+        body = {
+            "provider_type": "oauth2",
+            "identifier": f"custom:number-{number}",
+            "name": "one",
+            "client_id": "id",
+            "client_secret": "secret",
+            "authorization_url": "https://one.example.com/authorize",
+            "token_url": "https://one.example.com/token",
+            "userinfo_url": "https://one.example.com/userinfo",
+        }
+        answer = self.http.post("/admin/custom-providers", json=body, headers=self.admin)
+        return str(answer.json()["identifier"])
+
+    def authorization(self) -> str:
+        query = {
+            "client_id": self.client(),
+            "redirect_uri": "https://app.example.com/back",
+            "response_type": "code",
+            "code_challenge": s256("v" * 43),
+            "code_challenge_method": "S256",
+        }
+        location = self.http.get("/oauth/authorize", params=query).headers["location"]
+        return parse_qs(urlsplit(location).query)["authorization_id"][0]
+
+
+@pytest.mark.timeout(120 + 60 * EXAMPLES)
+def test_every_answer_is_in_the_document(
+    serve: Callable[..., Any], service_role: Callable[[str], dict[str, str]]
+) -> None:
+    with messages_taken() as hooks, requests.Session() as session:
+        serving = serve(**EVERYTHING_ON, **hooks)
+
+        def send(case: Any, headers: Mapping[str, str]) -> Any:
+            return case.call(
+                base_url=serving.url,
+                session=session,
+                headers=dict(headers),
+                allow_redirects=False,
+                timeout=20,
+            )
+
+        with httpx.Client(base_url=serving.url, timeout=20) as http:
+            world = World(http, service_role(JWT_SECRET))
+            document = http.get("/openapi.json").json()
+            failures = fuzz(document, send, world.scene, leaving_out=CATCH_ALL)
+        defects = serving.lines("the request could not be answered")
+    assert not defects, defects[:3]
+    assert not failures, "\n\n".join(failures)
