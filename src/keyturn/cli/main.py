@@ -22,6 +22,10 @@ COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
     "up": ("keyturn.cli.up", "Run the whole Auth plane on this machine."),
     "status": ("keyturn.cli.status", "Show the parts of a running stack."),
     "down": ("keyturn.cli.down", "Stop a running stack."),
+    "console": (
+        "keyturn.cli.console",
+        "Migrate, rotate and diagnose a deployment in a browser.",
+    ),
     "console-link": ("keyturn.cli.console_link", "Print a sign-in link for the console."),
     "console-password": ("keyturn.cli.console_password", "Set or remove the console's password."),
     "doctor": ("keyturn.cli.doctor", "Find out why a request gets 401, and what to do."),

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Protocol
+from uuid import UUID
 
 from keyturn.clock import Clock
 from keyturn.console.counts import Counts
@@ -16,7 +17,7 @@ from keyturn.console.sessions import Sessions
 from keyturn.console.streams import Streams
 from keyturn.flows.desk import Desk
 from keyturn.flows.keys import Bench
-from keyturn.flows.ports.apikeys import ApiKeyStore
+from keyturn.flows.ports.apikeys import ApiKeyRecord, ApiKeyStore
 from keyturn.flows.ports.audit import AuditLog, VisitVerb
 from keyturn.flows.ports.http import HttpAnswer
 from keyturn.flows.ports.inbox import CaughtMail
@@ -32,11 +33,23 @@ class VisitLog(Protocol):
         ...
 
 
+class KnownKeys(Protocol):
+    """The API keys that let programs in."""
+
+    async def list(self) -> Sequence[ApiKeyRecord]:
+        """Return all keys, revoked ones too."""
+        ...
+
+    async def touch(self, seen: Mapping[UUID | bytes, datetime]) -> None:
+        """Record when keys were last used."""
+        ...
+
+
 @dataclass(frozen=True, kw_only=True)
 class Reception:
     """What lets people and programs in, whatever the console behind it shows."""
 
-    api_keys: ApiKeyStore
+    api_keys: KnownKeys
     audit: VisitLog
     sessions: Sessions
     limiter: FailureLimiter
@@ -51,6 +64,7 @@ class Reception:
 class Services(Reception):
     """Ports and facts; the same flows as the command line's stand behind every action."""
 
+    api_keys: ApiKeyStore
     audit: AuditLog
     bench: Bench
     entropy: Callable[[int], bytes]

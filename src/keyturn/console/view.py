@@ -8,7 +8,9 @@ from importlib import resources
 from typing import Any, Final
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup, escape
 
+from keyturn.clock import from_unix
 from keyturn.console.words import STATE_WORDS, agent, ago, clock, count
 
 _PACKAGE: Final = "keyturn.console"
@@ -39,9 +41,27 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"clock": clock, "ago": ago, "count": count, "agent": agent}
+    environment.filters |= {
+        "unix": from_unix,
+        "ticks": ticks,
+        "clock": clock,
+        "ago": ago,
+        "count": count,
+        "agent": agent,
+    }
     environment.globals |= {"STATE_WORDS": STATE_WORDS, "static_url": static_url}
     return environment
+
+
+def ticks(text: str) -> Markup:
+    """Return ``text`` escaped, with what stands between backticks as code."""
+    pieces = [escape(piece) for piece in text.split("`")]
+    if len(pieces) % 2 == 0:
+        return escape(text)
+    return Markup("").join(
+        Markup("<code>{}</code>").format(piece) if number % 2 else piece
+        for number, piece in enumerate(pieces)
+    )
 
 
 def render(template: str, **values: Any) -> str:

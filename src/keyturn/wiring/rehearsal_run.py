@@ -45,6 +45,33 @@ def run_rehearsal(options: RehearsalOptions, watch: Watch) -> dict[str, Report]:
             raise KeyboardInterrupt from None
 
 
+async def rehearse_in_thread(options: RehearsalOptions, watch: Watch) -> dict[str, Report]:
+    """Do the same beside a server: in a thread, whose loop the local services have to themselves.
+
+    Cancelling the call ends the rehearsal and waits until the copy, which holds secrets, is gone.
+    """
+    folder, ask = deployment_of(options.folder, options.files, options.env_files, options.profiles)
+    loop = asyncio.new_event_loop()
+    task = loop.create_task(_rehearsed(folder, ask, options, watch))
+
+    def run() -> dict[str, Report]:
+        try:
+            return loop.run_until_complete(task)
+        finally:
+            loop.run_until_complete(loop.shutdown_asyncgens())
+            loop.run_until_complete(loop.shutdown_default_executor())
+            loop.close()
+
+    working = asyncio.ensure_future(asyncio.to_thread(run))
+    try:
+        return await asyncio.shield(working)
+    except asyncio.CancelledError:
+        if not working.done():
+            loop.call_soon_threadsafe(task.cancel)
+            await asyncio.gather(working, return_exceptions=True)
+        raise
+
+
 async def _stoppable(work: Coroutine[Any, Any, dict[str, Report]]) -> dict[str, Report]:
     """End ``work`` by a stop signal as by Ctrl-C: the copy, which holds secrets, is deleted."""
     task = asyncio.ensure_future(work)

@@ -19,7 +19,7 @@ LASTS: Final = timedelta(minutes=30)
 
 
 class PlanGone(Conflict):
-    """This plan is no longer here: it was carried out, it is too old, or the console was restarted."""  # noqa: E501
+    """This plan is no longer here: it was carried out, is too old, or was made before a restart."""
 
     code = "plan_gone"
     default_hint = "Look at the plan again; it is made anew."

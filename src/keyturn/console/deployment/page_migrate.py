@@ -1,0 +1,268 @@
+"""The guided path: the next phase or rotation, its plan, its run, and the way back."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from starlette.responses import Response
+
+from keyturn.console.deployment import acts
+from keyturn.console.deployment.facts import Standings, gather
+from keyturn.console.deployment.jobs import Kind
+from keyturn.console.deployment.shelf import Shelved
+from keyturn.console.deployment.shown import diff_lines, steps
+from keyturn.console.deployment.story import STATUS_WORDS, Outlook, phases
+from keyturn.console.deployment.workbench import DeploymentServices
+from keyturn.console.live import Last
+from keyturn.console.problems import status_of
+from keyturn.console.visit import Guest, actor_of
+from keyturn.errors import KeyturnError
+from keyturn.flows.apply_plan import Applied
+from keyturn.flows.migrate import Wish
+from keyturn.flows.rehearse_report import Report
+from keyturn.flows.rotate import TurnWish
+from keyturn.migrate.commands import RecreateService, ReloadService, WriteFile
+from keyturn.migrate.proven import proven
+from keyturn.migrate.run import Run, Status, way_back
+
+Visitor = Guest[DeploymentServices]
+MIGRATE = "/migrate"
+RUN = "/migrate/run"
+REHEARSAL = "/migrate/rehearsal"
+_DEEDS = 8
+
+
+async def show(visit: Visitor) -> Response:
+    """``GET /migrate``: the path, what is under way, what comes next, what was done."""
+    return await _show(visit, None)
+
+
+async def plan_phase(visit: Visitor) -> Response:
+    """``POST /migrate/plan``: make the plan of the next phase and look at it."""
+    try:
+        wish = Wish(
+            alg=visit.form.get("alg") or "ES256",
+            extra_caches=acts.jwks_cache(visit.form.get("jwks_cache", "")),
+            i_know=visit.form.get("i_know", "").strip() or None,
+        )
+        kept = await acts.plan_migration(visit.services, wish, visit.now)
+    except KeyturnError as error:
+        return await _show(visit, error)
+    return visit.seen(f"{MIGRATE}/plans/{kept.id}")
+
+
+async def plan_turn(visit: Visitor) -> Response:
+    """``POST /migrate/rotation``: make the plan of a rotation and look at it."""
+    verb = visit.form.get("verb", "rotate")
+    try:
+        wish = TurnWish(
+            verb == "publish",
+            visit.form.get("kid", "").strip() if verb == "revoke" else None,
+            acts.jwks_cache(visit.form.get("jwks_cache", "")),
+        )
+        kept = await acts.plan_rotation(visit.services, wish, visit.now)
+    except KeyturnError as error:
+        return await _show(visit, error)
+    return visit.seen(f"{MIGRATE}/plans/{kept.id}")
+
+
+async def show_plan(visit: Visitor) -> Response:
+    """``GET /migrate/plans/{id}``: every step, what users notice, and the redacted diff."""
+    return _plan(visit, visit.services.shelf.get(visit.request.path_params["id"], visit.now), None)
+
+
+async def carry_out(visit: Visitor) -> Response:
+    """``POST /migrate/plans/{id}``: begin it, and watch."""
+    name = visit.request.path_params["id"]
+    kept = visit.services.shelf.get(name, visit.now)
+    confirm, wait = visit.form.get("confirm", ""), visit.form.get("wait") == "yes"
+    try:
+        await acts.carry_out(visit.services, _doer(visit), name, confirm=confirm, wait=wait)
+    except KeyturnError as error:
+        return _plan(visit, kept, error)
+    return visit.seen(RUN)
+
+
+async def show_run(visit: Visitor) -> Response:
+    """``GET /migrate/run``: the newest change, step by step."""
+    return visit.page("deployment_run", **_run_facts(visit, None))
+
+
+async def run_fragment(visit: Visitor) -> str:
+    """Return the steps as they stand; the last fragment when nothing goes on or waits."""
+    facts = _run_facts(visit, None)
+    html = visit.html("deployment_run_live", **facts)
+    return html if facts["moving"] else Last(html)
+
+
+async def go_on(visit: Visitor) -> Response:
+    """``POST /migrate/resume``."""
+    try:
+        await acts.go_on(visit.services, _doer(visit), wait=visit.form.get("wait") == "yes")
+    except KeyturnError as error:
+        return _refused_run(visit, error)
+    return visit.seen(RUN)
+
+
+async def ask_undo(visit: Visitor) -> Response:
+    """``GET /migrate/undo``: what would go back."""
+    return _ask_back(visit, Kind.UNDO)
+
+
+async def ask_rollback(visit: Visitor) -> Response:
+    """``GET /migrate/rollback``: what would go back."""
+    return _ask_back(visit, Kind.ROLLBACK)
+
+
+async def undo(visit: Visitor) -> Response:
+    """``POST /migrate/undo``."""
+    return await _back(visit, Kind.UNDO)
+
+
+async def rollback(visit: Visitor) -> Response:
+    """``POST /migrate/rollback``."""
+    return await _back(visit, Kind.ROLLBACK)
+
+
+async def stop(visit: Visitor) -> Response:
+    """``POST /migrate/stop``: stop waiting, or end a rehearsal."""
+    try:
+        job = await acts.stop(visit.services, _doer(visit))
+    except KeyturnError as error:
+        return _refused_run(visit, error)
+    return visit.seen(REHEARSAL if job.kind is Kind.REHEARSAL else RUN)
+
+
+async def show_rehearsal(visit: Visitor) -> Response:
+    """``GET /migrate/rehearsal``: what it would do, how far it is, what came of it."""
+    return visit.page("deployment_rehearsal", error=None, **_rehearsal_facts(visit))
+
+
+async def rehearsal_fragment(visit: Visitor) -> str:
+    """Return how far the rehearsal is."""
+    facts = _rehearsal_facts(visit)
+    html = visit.html("deployment_rehearsal_live", **facts)
+    return html if facts["job"] is not None and facts["job"].going_on else Last(html)
+
+
+async def rehearse(visit: Visitor) -> Response:
+    """``POST /migrate/rehearsal``."""
+    try:
+        await acts.rehearse(visit.services, _doer(visit))
+    except KeyturnError as error:
+        facts = _rehearsal_facts(visit)
+        return visit.page("deployment_rehearsal", status=status_of(error), error=error, **facts)
+    return visit.seen(REHEARSAL)
+
+
+async def _show(visit: Visitor, error: KeyturnError | None) -> Response:
+    found = await gather(visit.services)
+    outlook = Outlook(error=error) if error is not None else found.outlook
+    return visit.page(
+        "deployment_migrate",
+        status=status_of(error) if error is not None else 200,
+        found=found,
+        phases=phases(found.report.readiness),
+        outlook=outlook,
+        past=list(reversed(found.runs)),
+        deeds=await visit.services.deeds.newest(_DEEDS),
+        words=STATUS_WORDS,
+        keys=_keys(found),
+        form=visit.form,
+    )
+
+
+def _keys(found: Standings) -> list[str]:
+    """Return the names of the asymmetric keys that Auth has: what may be revoked."""
+    from keyturn.migrate.deployment_keys import read_keys
+
+    keys = read_keys(found.report.inventory)
+    known = (*((keys.in_use,) if keys.in_use else ()), *keys.standby, *keys.previously_used)
+    return [one.kid for one in known if one.kid]
+
+
+def _plan(visit: Visitor, kept: Shelved, error: KeyturnError | None) -> Response:
+    prepared = kept.proposal.prepared
+    return visit.page(
+        "deployment_plan",
+        status=status_of(error) if error is not None else 200,
+        kept=kept,
+        plan=prepared.plan,
+        steps=steps(prepared.plan),
+        notes=[*prepared.plan.notes, *kept.proposal.warnings],
+        diff=diff_lines(prepared.diff),
+        runner=visit.services.bench.runner,
+        error=error,
+    )
+
+
+def _run_facts(visit: Visitor, error: KeyturnError | None) -> dict[str, Any]:
+    services = visit.services
+    found, job = (
+        services.bench.runs(),
+        services.jobs.last(Kind.APPLY, Kind.RESUME, Kind.UNDO, Kind.ROLLBACK),
+    )
+    run = found[-1] if found else None
+    standing = services.bench.standing()
+    going = job is not None and job.going_on
+    waits = standing.waits_until if standing is not None else None
+    return {
+        "run": run,
+        "job": job,
+        "going": going,
+        "moving": going or waits is not None,
+        "standing": standing,
+        "steps": steps(run.plan, run, job) if run is not None else (),
+        "words": STATUS_WORDS,
+        "summary": _summary(run) if run is not None and run.status is Status.FINISHED else (),
+        "ended_well": job is not None and isinstance(job.result, Applied),
+        "error": error,
+    }
+
+
+def _summary(run: Run) -> tuple[str, ...]:
+    return proven(run.plan, tuple(run.done_at)).sentences()
+
+
+def _refused_run(visit: Visitor, error: KeyturnError) -> Response:
+    return visit.page("deployment_run", status=status_of(error), **_run_facts(visit, error))
+
+
+def _ask_back(visit: Visitor, kind: Kind, error: KeyturnError | None = None) -> Response:
+    found = visit.services.bench.runs()
+    run = next((one for one in reversed(found) if one.status is not Status.ROLLED_BACK), None)
+    first = run.last_step() if run is not None and kind is Kind.UNDO else 0
+    back = way_back(run) if run is not None else ()
+    back = tuple(one for one in back if one.step >= first)
+    return visit.page(
+        "deployment_back",
+        status=status_of(error) if error is not None else 200,
+        run=run,
+        kind=kind.value,
+        step=run.plan.steps[first] if run is not None else "",
+        files=list(dict.fromkeys(one.path for one in back if isinstance(one, WriteFile))),
+        services=list(
+            dict.fromkeys(
+                one.service for one in back if isinstance(one, RecreateService | ReloadService)
+            )
+        ),
+        error=error,
+    )
+
+
+async def _back(visit: Visitor, kind: Kind) -> Response:
+    try:
+        await acts.take_back(visit.services, _doer(visit), kind)
+    except KeyturnError as error:
+        return _ask_back(visit, kind, error)
+    return visit.seen(RUN)
+
+
+def _rehearsal_facts(visit: Visitor) -> dict[str, Any]:
+    job = visit.services.jobs.last(Kind.REHEARSAL)
+    result = job.result if job is not None and isinstance(job.result, Report) else None
+    return {"job": job, "result": result, "folder": visit.services.bench.folder}
+
+
+def _doer(visit: Visitor) -> acts.Doer:
+    return acts.Doer(actor_of(visit.session), visit.now)
