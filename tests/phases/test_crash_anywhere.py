@@ -19,6 +19,7 @@ import pytest
 from tests.phases.test_flows import checksums
 from tests.phases.walk import Walk, new
 from tests.support.deployments import NOW, healthy
+from tests.support.live_deployments import with_auth_folder, with_rest_file
 
 from keyturn.adapters.deployment_files import FolderSource
 from keyturn.adapters.deployment_writer import DeploymentWriter
@@ -102,7 +103,7 @@ def ports(folder: Path, fuse: Fuse) -> Ports:
     for owner, names in (
         (files, ("write", "remove")),
         (journal, ("append", "back_up")),
-        (silent, ("recreate",)),
+        (silent, ("recreate", "reload")),
     ):
         for name in names:
             setattr(owner, name, fuse.around(getattr(owner, name)))
@@ -129,7 +130,14 @@ PLANS: dict[str, tuple[int, Make]] = {
         3,
         lambda walk: rotation.revoke(walk.inventory, new(), walk.kid_in_use()),
     ),
+    "rotate, told": (3, lambda walk: rotation.rotate(_told(walk).inventory, new())),
 }
+
+
+def _told(walk: Walk) -> Walk:
+    """Let PostgREST and Auth be told: one file keeps its inode, the other one is watched."""
+    with_auth_folder(with_rest_file(walk.deployment))
+    return walk
 
 
 @pytest.mark.timeout(900)  # every write is synced; a busy disk takes its time

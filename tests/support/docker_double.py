@@ -56,7 +56,10 @@ class DockerDouble:
         (self.state / "script.json").write_text(json.dumps(what))
 
     def hook(self, program: str) -> None:
-        """Call ``program`` (text of a script) with action, service and its state's file."""
+        """Call ``program`` (text of a script) with action, service and its state's file.
+
+        Of ``kill`` and ``exec`` the signal or the command follows.
+        """
         path = self.state / "hook"
         path.write_text(program)
         path.chmod(0o755)

@@ -94,13 +94,16 @@ class Program:
         return 0
 
     def do_kill(self, options: argparse.Namespace, arguments: list[str]) -> int:
-        if self.script.get(arguments[-1], {}).get("kill", 0):
-            raise Refused(f"service {arguments[-1]} is not running")
-        self._hook("kill", arguments[-1])
+        assert arguments[0] == "-s", arguments
+        _, signal, service = arguments
+        if self.script.get(service, {}).get("kill", 0):
+            raise Refused(f"service {service} is not running")
+        self._hook("kill", service, signal)
         return 0
 
     def do_exec(self, options: argparse.Namespace, arguments: list[str]) -> int:
-        self._hook("exec", arguments[1])
+        assert arguments[0] == "-T", arguments
+        self._hook("exec", *arguments[1:])
         return int(self.script.get(arguments[1], {}).get("exec", 0))
 
     def _resolved(
@@ -160,10 +163,10 @@ class Program:
     def _container(self, service: str) -> Path:
         return self.state / "containers" / f"{service}.json"
 
-    def _hook(self, what: str, service: str) -> None:
+    def _hook(self, what: str, service: str, *argument: str) -> None:
         hook = self.state / "hook"
         if hook.exists():
-            subprocess.run([hook, what, service, self._container(service)], check=True)
+            subprocess.run([hook, what, service, self._container(service), *argument], check=True)
 
 
 def _old_braces(template: str, values: dict[str, str]) -> str:

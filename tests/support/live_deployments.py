@@ -28,7 +28,7 @@ def with_auth_folder(made: Deployment) -> Deployment:
     made.write(AUTH_FILE, f"# keys\nGOTRUE_JWT_KEYS={made.get('JWT_KEYS') or '[]'}\n")
     if made.get("JWT_KEYS") is not None:
         made.unset("JWT_KEYS")
-    if "GOTRUE_JWT_KEYS" in made.inventory().services["auth"].settings:
+    if re.search(r"(?m)^      GOTRUE_JWT_KEYS:", made.text(made.compose_name)):
         made.unset_setting("auth", "GOTRUE_JWT_KEYS")
     lines = (
         '    command: ["auth", "--config-dir", "/etc/auth.d"]\n'
