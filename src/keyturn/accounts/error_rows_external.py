@@ -69,6 +69,26 @@ EXTERNAL_ROWS: Final[tuple[Line, ...]] = (
             "sign in"
         ),
     ),
+    ("invite_not_found", 404, "user_not_found", "User not found"),
+    (
+        "invite_email_differs",
+        400,
+        "validation_failed",
+        "Invited email does not match emails from external provider",
+    ),
+    ("link_target_gone", 403, "user_not_found", "User from sub claim in JWT does not exist"),
+    (
+        "link_email_exists",
+        400,
+        "email_exists",
+        "A user with this email address has already been registered",
+    ),
+    (
+        "identity_is_linked",
+        422,
+        "identity_already_exists",
+        "Identity is already linked",
+    ),
     (
         "identity_exists",
         422,

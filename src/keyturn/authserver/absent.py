@@ -27,10 +27,8 @@ class Absent:
 
 
 _SAML: Final = "SAML 2.0 is disabled"
-_LINKING: Final = "Manual linking is disabled"
 
 ABSENT: Final = (
-    Absent("/user/identities/authorize", ("GET",), 404, "manual_linking_disabled", _LINKING),
     Absent("/sso", ("POST",), 404, "saml_provider_disabled", _SAML),
     Absent("/sso/saml/{rest:path}", ("GET", "POST"), 404, "saml_provider_disabled", _SAML),
     Absent(

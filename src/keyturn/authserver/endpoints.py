@@ -153,6 +153,7 @@ def _external(plane: AuthPlane) -> list[Endpoint]:
         Endpoint("PUT", one, custom.change),
         Endpoint("DELETE", one, custom.delete),
         Endpoint("GET", "/authorize", external.authorize),
+        Endpoint("GET", "/user/identities/authorize", external.link),
         Endpoint("GET", "/callback", external.callback),
         Endpoint("POST", "/callback", external.callback),
     ]

@@ -2,52 +2,115 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from keyturn.accounts.errors import AuthError, ErrorRow
 from keyturn.accounts.redirects import with_fragment, with_query
-from keyturn.authserver.exchange import Exchange, Reply, parse_query
+from keyturn.authserver import shapes
+from keyturn.authserver.contract import declares
+from keyturn.authserver.exchange import JSON, Exchange, Reply, parse_query
 from keyturn.authserver.one_time import failure
 from keyturn.authserver.redirecting import origin_of, redirect
-from keyturn.authserver.tokens import client_of
+from keyturn.authserver.tokens import AUDIENCE, NO_STORE, client_of
+from keyturn.authserver.users import AUTHORIZATION
 from keyturn.flows import external
+from keyturn.flows.callers import authenticate
 from keyturn.flows.external import Arrival, Departure, ExternalFailed
 from keyturn.flows.plane import AuthPlane
 from keyturn.flows.ports.external import Flow
 
 
+class CallbackForm(msgspec.Struct):
+    """``POST /callback``: what a provider's ``response_mode=form_post`` sends."""
+
+    state: str | None = None
+    code: str | None = None
+    error: str | None = None
+    error_description: str | None = None
+
+
 class External:
-    """Answers ``/authorize`` and ``/callback``."""
+    """Answers ``/authorize``, ``/user/identities/authorize`` and ``/callback``."""
 
     def __init__(self, plane: AuthPlane) -> None:
         self._plane = plane
 
+    @declares(
+        gives={302: None},
+        query={
+            "provider": shapes.TEXT,
+            "scopes": shapes.TEXT,
+            "invite_token": shapes.TEXT,
+            **shapes.REDIRECT,
+            **shapes.CHALLENGE,
+        },
+        refuses="validation_failed invite_not_found external_exchange column_unreadable "
+        "saving_authorization @pkce @text",
+    )
     async def authorize(self, exchange: Exchange) -> Reply:
         """``GET /authorize``: to the provider (302)."""
-        wanted = Departure(
+        return redirect(await external.depart(self._plane, self._departure(exchange)), 302)
+
+    @declares(
+        who="user",
+        gives={200: shapes.GO_TO, 302: None},
+        query={
+            "provider": shapes.TEXT,
+            "scopes": shapes.TEXT,
+            "skip_http_redirect": shapes.FLAG,
+            **shapes.REDIRECT,
+            **shapes.CHALLENGE,
+        },
+        refuses="manual_linking_disabled unexpected_audience validation_failed external_exchange "
+        "column_unreadable saving_authorization @pkce @text",
+        audience=True,
+    )
+    async def link(self, exchange: Exchange) -> Reply:
+        """``GET /user/identities/authorize``: to the provider, for an identity more."""
+        caller = await authenticate(self._plane, exchange.header(AUTHORIZATION))
+        page = await external.depart_to_link(
+            self._plane, caller, self._departure(exchange), exchange.header(AUDIENCE)
+        )
+        if exchange.query("skip_http_redirect") == "true":
+            return Reply(200, msgspec.json.encode({"url": page}), (JSON, NO_STORE))
+        return redirect(page, 302)
+
+    def _departure(self, exchange: Exchange) -> Departure:
+        return Departure(
             provider=exchange.query("provider") or "",
             redirect_to=origin_of(self._plane, exchange).redirect_to,
             scopes=exchange.query("scopes") or "",
             code_challenge=exchange.query("code_challenge") or "",
             code_challenge_method=exchange.query("code_challenge_method") or "",
             parameters=parse_query(exchange.scope.get("query_string", b"")),
+            invite_token=exchange.query("invite_token") or "",
         )
-        return redirect(await external.depart(self._plane, wanted), 302)
 
+    @declares(
+        takes=CallbackForm,
+        body="form",
+        gives={302: None},
+        query={"state": shapes.TEXT, "code": shapes.TEXT, "error": shapes.TEXT},
+    )
     async def callback(self, exchange: Exchange) -> Reply:
         """``GET`` or ``POST /callback``: back to the application, whatever happened."""
-        given = parse_query(
-            await exchange.body()
-            if exchange.method == "POST"
-            else exchange.scope.get("query_string", b"")
-        )
+        body = await exchange.body() if exchange.method == "POST" else None
+        given = dict(parse_query(exchange.scope.get("query_string", b"") if body is None else body))
         try:
             flow = await external.flow_of(self._plane, given.get("state", ""))
         except AuthError as refused:
             return _failed(self._plane.settings.site_url, refused)
+        if "denied" in given:  # OAuth 1.0a
+            given["error"] = "access_denied"
         if error := given.get("error"):
             return _failed(flow.redirect_to, _told(error, given.get("error_description", "")), flow)
         try:
             arrival = await external.arrive(
-                self._plane, flow, given.get("code", ""), client_of(exchange)
+                self._plane,
+                flow,
+                given.get("code") or given.get("oauth_verifier", ""),
+                client_of(exchange),
+                given.get("oauth_token", ""),
             )
         except ExternalFailed as failed:
             return _failed(flow.redirect_to, failed.refused, flow)

@@ -31,6 +31,7 @@ def words(*allowed: str) -> dict[str, Any]:
 
 
 EMPTY: Final = closed()
+GO_TO: Final = closed(url=URL)
 SENT: Final = closed(message_id=TEXT, optional=("message_id",))
 DELETED: Final = closed(id=TEXT)
 ABOUT: Final = closed(version=TEXT, name=TEXT, description=TEXT)

@@ -14,6 +14,7 @@ from keyturn.authserver.exchange import JSON, Exchange, Header, Reply
 from keyturn.authserver.problems import Refused, problem_of
 from keyturn.authserver.reporting import Metrics
 from keyturn.flows import external, redeem, refresh, sign_in
+from keyturn.flows.callers import authenticate
 from keyturn.flows.plane import AuthPlane, Granted, client_info
 from keyturn.flows.ports.accounts import ClientInfo
 
@@ -117,6 +118,7 @@ class Tokens:
         "refresh_used refresh_conflict pkce_needs_both no_flow_state flow_state_expired "
         "bad_code_verifier provider_disabled identity_exists external_unverified external_banned "
         "external_signup_disabled external_several external_no_email external_profile "
+        "@user manual_linking_disabled unexpected_audience identity_is_linked link_email_exists "
         "mfa_verification_rejected column_unreadable saving_user @email phone_invalid @text",
         also=((422, "web3_provider_disabled"),),
         audience=True,
@@ -170,7 +172,10 @@ class Tokens:
             client_id=body.client_id or "",
             issuer=body.issuer or "",
         )
-        return await external.id_token(self._plane, wanted, client_of(exchange))
+        linking = None
+        if body.link_identity:
+            linking = await authenticate(self._plane, exchange.header(b"authorization"))
+        return await external.id_token(self._plane, wanted, client_of(exchange), linking)
 
     async def _pkce(self, exchange: Exchange) -> Granted:
         body = await bodies.read(exchange, bodies.PkceBody)

@@ -12,6 +12,7 @@ from keyturn.accounts.errors import AuthError, OAuthRefusal, refuse
 from keyturn.accounts.identifiers import (
     require_storable,
     require_storable_json,
+    storable,
     uuid4_from,
     uuid_text,
 )
@@ -20,8 +21,9 @@ from keyturn.accounts.provider_rows import PROVIDERS
 from keyturn.accounts.providers import Profile, Provider, profile_of
 from keyturn.flows.custom_providers import find
 from keyturn.flows.hooks import before_user_created
+from keyturn.flows.identities import require_linking
 from keyturn.flows.issue import first_token, grant, new_session
-from keyturn.flows.plane import AuthPlane, Granted
+from keyturn.flows.plane import AuthPlane, Caller, Granted
 from keyturn.flows.ports.accounts import ClientInfo, NewUser
 from keyturn.flows.ports.external import Entered, Flow, ProviderTokens
 
@@ -56,6 +58,8 @@ class Departure:
     code_challenge: str = ""
     code_challenge_method: str = ""
     parameters: Mapping[str, str] = field(default_factory=dict)
+    invite_token: str = field(default="", repr=False)
+    linking_target: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,11 +85,15 @@ class ExternalFailed(Exception):
 async def depart(plane: AuthPlane, wanted: Departure) -> str:
     """Keep a flow and return the provider's page to send the browser to.
 
-    Raises ``validation_failed`` for a provider that is not on, the rows of PKCE, and
-    ``external_exchange`` when the provider's endpoints cannot be discovered.
+    Raises ``validation_failed`` for a provider that is not on, the rows of PKCE,
+    ``invite_not_found``, and ``external_exchange`` when the provider's endpoints cannot be
+    discovered.
     """
     provider = await find(plane, wanted.provider)
     require_storable(wanted.redirect_to)
+    token = wanted.invite_token
+    if token and not (storable(token) and await plane.external.is_invited(token)):
+        raise refuse("invite_not_found")
     proof = challenge(wanted.code_challenge, wanted.code_challenge_method)
     verifier = ""
     if provider.row.pkce:
@@ -99,6 +107,8 @@ async def depart(plane: AuthPlane, wanted: Departure) -> str:
         challenge=proof.text if proof else None,
         method=proof.method if proof else None,
         verifier=verifier,
+        invite_token=wanted.invite_token,
+        linking_target=wanted.linking_target,
     )
     if provider.row.request_token:
         callback = f"{_callback(plane, provider)}?{urlencode({'state': flow.id})}"
@@ -134,6 +144,18 @@ def _query(plane: AuthPlane, provider: Provider, wanted: Departure, flow: Flow) 
 
 def _callback(plane: AuthPlane, provider: Provider) -> str:
     return provider.settings.redirect_uri or plane.settings.external.callback
+
+
+async def depart_to_link(
+    plane: AuthPlane, caller: Caller, wanted: Departure, aud_header: str | None = None
+) -> str:
+    """Return where ``caller`` proves an identity that their account gets.
+
+    Raises ``manual_linking_disabled`` (404), ``unexpected_audience`` and what :func:`depart`
+    raises.
+    """
+    require_linking(plane, caller, aud_header)
+    return await depart(plane, replace(wanted, linking_target=caller.user.id, invite_token=""))
 
 
 async def flow_of(plane: AuthPlane, state: str) -> Flow:
@@ -178,7 +200,7 @@ async def _arrive(
         provider, code, _callback(plane, provider), flow.verifier
     )
     profile = await plane.providers.profile(provider, tokens)
-    entered, granted = await _enter(plane, provider, profile, tokens, client, flow.id)
+    entered, granted = await _enter(plane, provider, profile, tokens, client, flow)
     return Arrival(flow.redirect_to, entered.auth_code, granted, tokens)
 
 
@@ -188,7 +210,9 @@ async def _enter(
     profile: Profile,
     tokens: ProviderTokens,
     client: ClientInfo,
-    flow_id: str | None = None,
+    flow: Flow | None = None,
+    *,
+    target: str | None = None,
 ) -> tuple[Entered, Granted | None]:
     require_storable_json(dict(profile.data))
     settings = plane.settings
@@ -202,12 +226,12 @@ async def _enter(
         user_metadata=profile.data,
         app_metadata={"provider": provider.name, "providers": [provider.name]},
     )
-    if settings.hooks.before_user_created is not None and await plane.external.is_new(
-        provider.name, profile
-    ):
+    known = target or (flow is not None and (flow.linking_target or flow.invite_token))
+    hooked = settings.hooks.before_user_created is not None and not known
+    if hooked and await plane.external.is_new(provider.name, profile):
         await before_user_created(plane, new, client)
     entered = await plane.external.enter(
-        flow_id,
+        flow.id if flow else None,
         provider.name,
         profile,
         new,
@@ -215,6 +239,7 @@ async def _enter(
         session,
         client,
         now,
+        target=target,
         may_sign_up=not settings.disable_signup,
         autoconfirm=settings.mailer_autoconfirm,
         audit=settings.audit_log_postgres,
@@ -238,13 +263,18 @@ class IdTokenGrant:
     issuer: str = ""
 
 
-async def id_token(plane: AuthPlane, wanted: IdTokenGrant, client: ClientInfo) -> Granted:
+async def id_token(
+    plane: AuthPlane, wanted: IdTokenGrant, client: ClientInfo, linking: Caller | None = None
+) -> Granted:
     """Sign in with an ID token that an application got from the provider itself.
 
     Its signature is verified with the provider's published keys, its audience must be one of the
-    provider's client ids, and its nonce must be the SHA-256 of ``nonce``. Raises ``OAuthRefusal``
-    and ``validation_failed``.
+    provider's client ids, and its nonce must be the SHA-256 of ``nonce``. ``linking``: whose
+    account the identity is for. Raises ``OAuthRefusal``, ``validation_failed`` and the rows of
+    linking.
     """
+    if linking is not None:
+        require_linking(plane, linking)
     if not wanted.id_token:
         raise OAuthRefusal("invalid request", "id_token required")
     if not wanted.provider and not (wanted.client_id and wanted.issuer):
@@ -257,7 +287,8 @@ async def id_token(plane: AuthPlane, wanted: IdTokenGrant, client: ClientInfo) -
     if not provider.settings.skip_nonce_check:
         _check_nonce(claims.get("nonce"), wanted.nonce)
     profile = profile_of(provider, claims)
-    _, granted = await _enter(plane, provider, profile, ProviderTokens(), client)
+    target = linking.user.id if linking else None
+    _, granted = await _enter(plane, provider, profile, ProviderTokens(), client, target=target)
     if granted is None:
         raise refuse("external_profile")
     return granted

@@ -27,7 +27,14 @@ async def unlink(
     wanted = uuid_text(identity_id)
     if wanted is None:
         raise refuse("identity_id_not_uuid")
-    if caller.claims.get("aud") != audience(plane, aud_header, caller.claims):
-        raise refuse("unexpected_audience")
+    require_linking(plane, caller, aud_header)
     audit = plane.settings.audit_log_postgres
     await plane.factors.unlink_identity(caller.user.id, wanted, client, plane.clock(), audit=audit)
+
+
+def require_linking(plane: AuthPlane, caller: Caller, aud_header: str | None = None) -> None:
+    """Raise ``manual_linking_disabled`` (404) and ``unexpected_audience`` (403)."""
+    if not plane.settings.manual_linking:
+        raise refuse("manual_linking_disabled")
+    if caller.claims.get("aud") != audience(plane, aud_header, caller.claims):
+        raise refuse("unexpected_audience")

@@ -19,6 +19,7 @@ _PACKAGE: Final = "keyturn.adapters.postgres"
 _BEGIN: Final = load(_PACKAGE, "external/begin")
 _ENTER: Final = load(_PACKAGE, "external/enter")
 _FLOW: Final = load(_PACKAGE, "external/flow")
+_IS_INVITED: Final = load(_PACKAGE, "external/is_invited")
 _IS_NEW: Final = load(_PACKAGE, "external/is_new")
 
 
@@ -42,12 +43,18 @@ class PostgresExternalStore:
                 flow.method,
                 flow.verifier,
                 flow.created_at,
+                flow.invite_token or None,
+                flow.linking_target,
             )
 
     async def flow(self, flow_id: str) -> Flow | None:
         """Return a flow that nobody has finished."""
         row = await self._pool.fetchrow(_FLOW, flow_id)
         return None if row is None else Flow(*tuple(row))
+
+    async def is_invited(self, token: str) -> bool:
+        """Tell whether ``token`` is that of an invitation, or another open confirmation."""
+        return bool(await self._pool.fetchval(_IS_INVITED, token))
 
     async def is_new(self, provider: str, profile: Profile) -> bool:
         """Tell whether entering would make an account."""
@@ -65,6 +72,7 @@ class PostgresExternalStore:
         client: ClientInfo,
         now: datetime,
         *,
+        target: str | None = None,
         may_sign_up: bool,
         autoconfirm: bool,
         audit: bool,
@@ -74,7 +82,7 @@ class PostgresExternalStore:
             row: Any = await self._pool.fetchrow(
                 _ENTER,
                 flow_id,
-                _json(_identity(provider, profile)),
+                _json({**_identity(provider, profile), "target": target}),
                 account_rows.document(new),
                 may_sign_up,
                 autoconfirm,
@@ -95,6 +103,7 @@ class PostgresExternalStore:
             row["auth_code"],
             account_rows.user(who) if who else None,
             account_rows.session(opened) if opened else None,
+            linked=bool(row["linked"]),
         )
 
 

@@ -68,6 +68,9 @@ class Flow:
     method: str | None = None
     verifier: str = field(default="", repr=False)
     """Ours towards the provider, where it speaks PKCE; of OAuth 1.0a: the request token."""
+    invite_token: str = field(default="", repr=False)
+    linking_target: str | None = None
+    """The signed-in user whose account the identity is for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +81,8 @@ class Entered:
     auth_code: str | None = field(default=None, repr=False)
     user: User | None = None
     session: Session | None = None
+    linked: bool = False
+    """An account that was there got an identity."""
 
 
 class ExternalStore(Protocol):
@@ -89,6 +94,10 @@ class ExternalStore(Protocol):
 
     async def flow(self, flow_id: str) -> Flow | None:
         """Return a flow that nobody has finished."""
+        ...
+
+    async def is_invited(self, token: str) -> bool:
+        """Tell whether an invitation has this token."""
         ...
 
     async def is_new(self, provider: str, profile: Profile) -> bool:
@@ -106,9 +115,13 @@ class ExternalStore(Protocol):
         client: ClientInfo,
         now: datetime,
         *,
+        target: str | None = None,
         may_sign_up: bool,
         autoconfirm: bool,
         audit: bool,
     ) -> Entered:
-        """Find or make the account, link the identity, and finish the flow."""
+        """Find or make the account, link the identity, and finish the flow.
+
+        ``target``: the user who links by an ID token, without a flow.
+        """
         ...
