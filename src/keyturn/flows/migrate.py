@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from keyturn.clock import from_unix, unix
+from keyturn.deploy.inventory import Inventory, Kind
 from keyturn.doctor.dependants import Item
 from keyturn.doctor.facts import DatabaseFacts, LogFacts, Unknown
 from keyturn.doctor.finding import Facts
@@ -27,6 +28,7 @@ from keyturn.flows.change import (
 )
 from keyturn.jose.keys import SigningKey
 from keyturn.migrate import phase_one, phase_three, phase_two
+from keyturn.migrate.capabilities import url_signing_key
 from keyturn.migrate.deployment_keys import read_keys
 from keyturn.migrate.fresh import fresh
 from keyturn.migrate.plan import Say, Step, Wait
@@ -164,7 +166,11 @@ def _third(deployment: Deployment, wish: Wish, evidence: Evidence) -> Proposal:
         note = Say(f"Phase 3 was begun with the reason: {wish.i_know}")
         steps = (replace(steps[0], before=(note, *steps[0].before)), *steps[1:])
     proposal = propose(
-        deployment, steps, title=TITLES[3], verb="phase 3", warnings=(*reasons, _SIGNED_URLS)
+        deployment,
+        steps,
+        title=TITLES[3],
+        verb="phase 3",
+        warnings=(*reasons, *_signed_urls(found)),
     )
     _complete(deployment, steps, proposal, evidence)
     return proposal
@@ -180,9 +186,18 @@ _HOW_TO_LOOK: Final = (
     "Give the gateway's log (--access-log) and the database (--database-url-file), or say why it "
     "is safe: --i-know REASON, which is written down."
 )
-_SIGNED_URLS: Final = (
-    "Signed URLs from before phase 1 end with the secret; those issued since then stay valid."
-)
+
+
+def _signed_urls(found: Inventory) -> Iterator[str]:
+    if found.of_kind(Kind.STORAGE) is None:
+        return
+    if url_signing_key(found) is None:
+        yield "Every signed URL ends with the secret: this Storage can have no key of its own."
+    else:
+        yield (
+            "Signed URLs from before phase 1 end with the secret; those issued since then stay "
+            "valid."
+        )
 
 
 def _in_use(evidence: Evidence) -> Iterator[str]:

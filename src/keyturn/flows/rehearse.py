@@ -31,11 +31,10 @@ from keyturn.flows.rehearse_crowd import Crowd, Living, People
 from keyturn.flows.rehearse_ledger import Ledger, Outcome, Phase
 from keyturn.flows.rehearse_report import Report
 from keyturn.flows.rotate import TurnWish, plan_rotation
-from keyturn.migrate.capabilities import has_url_key
+from keyturn.migrate.capabilities import has_url_key, url_signing_key
 from keyturn.migrate.commands import describe
 from keyturn.migrate.deployment_keys import read_keys
 from keyturn.migrate.fresh import Randomness
-from keyturn.migrate.phase_one import url_signing_key
 from keyturn.migrate.run import runs
 from keyturn.migrate.waits import retire_wait
 from keyturn.profiles.request import CredentialKind

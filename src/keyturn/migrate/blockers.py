@@ -15,7 +15,7 @@ from keyturn.deploy.opened import text
 from keyturn.deploy.place import Place
 from keyturn.deploy.setting import fingerprint
 from keyturn.errors import Detail
-from keyturn.migrate.capabilities import takes_opaque_keys
+from keyturn.migrate.capabilities import has_url_key, takes_opaque_keys, url_signing_key
 from keyturn.migrate.deployment_keys import read_keys
 from keyturn.migrate.refusals import CannotMigrate
 from keyturn.profiles.capabilities import too_old
@@ -110,9 +110,29 @@ def before_phase_three(inventory: Inventory) -> Iterator[Blocker]:
             "Update the gateway's files to the current release, then run phase 1 again.",
             gateway.place if gateway is not None else None,
         )
+    yield from _signed_urls(inventory)
     yield from _realtime(inventory)
     yield from _functions(inventory)
     yield from _others(inventory)
+
+
+def _signed_urls(inventory: Inventory) -> Iterator[Blocker]:
+    """Storage without a key of its own signs its URLs with the secret that ends (services.md §6).
+
+    So it is where Supabase's add-new-auth-keys.sh came first, or phase 1 was done by hand.
+    """
+    storage = inventory.of_kind(Kind.STORAGE)
+    if storage is None or not has_url_key(inventory) or url_signing_key(inventory) is not None:
+        return
+    setting = storage.get("JWT_JWKS")
+    yield Blocker(
+        f"{storage.name} has no urlSigningKey: every signed URL, also a new one, would end with "
+        "the shared secret.",
+        "Run `keyturn migrate DIR --phase 1`: it gives Storage a key of its own and leaves the "
+        "rest as it is; URLs issued from then on stay valid. Let the old ones expire before "
+        "phase 3.",
+        setting.place if setting is not None else storage.place,
+    )
 
 
 def _functions(inventory: Inventory) -> Iterator[Blocker]:

@@ -6,12 +6,15 @@ probes decide then.
 
 from __future__ import annotations
 
+import json
 from typing import Final
 
 from keyturn.deploy.inventory import Inventory, Kind, Version
+from keyturn.deploy.opened import text
 
 URL_KEY_SINCE: Final[Version] = (1, 25, 0)
 """Storage signs URLs with ``urlSigningKey`` of its JWKS (#649, April 2025; measured at 1.7x)."""
+_STORAGE_SET: Final = "JWT_JWKS"
 _OPAQUE: Final = ("SUPABASE_PUBLISHABLE_KEY", "SUPABASE_SECRET_KEY")
 ASYMMETRIC: Final = ("ANON_KEY_ASYMMETRIC", "SERVICE_ROLE_KEY_ASYMMETRIC")
 
@@ -35,3 +38,16 @@ def takes_opaque_keys(inventory: Inventory) -> bool:
         return False
     texts = [one.text for one in gateway.documents if one.text]
     return not texts or any(name in text for text in texts for name in _OPAQUE)
+
+
+def url_signing_key(inventory: Inventory) -> dict[str, object] | None:
+    """Return the key with which Storage signs URLs today, None when it has none of its own."""
+    storage = inventory.of_kind(Kind.STORAGE)
+    if storage is None:
+        return None
+    try:
+        document = json.loads(text(storage.get(_STORAGE_SET)) or "")
+    except ValueError:
+        return None
+    key = document.get("urlSigningKey") if isinstance(document, dict) else None
+    return key if isinstance(key, dict) else None

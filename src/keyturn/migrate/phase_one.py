@@ -21,7 +21,12 @@ from keyturn.deploy.opened import text
 from keyturn.jose.keys import private_jwk, signing_key_from_secret
 from keyturn.migrate import wires
 from keyturn.migrate.blockers import before_phase_one, stop
-from keyturn.migrate.capabilities import ASYMMETRIC, has_url_key, takes_opaque_keys
+from keyturn.migrate.capabilities import (
+    ASYMMETRIC,
+    has_url_key,
+    takes_opaque_keys,
+    url_signing_key,
+)
 from keyturn.migrate.delivery import tell
 from keyturn.migrate.deployment_keys import (
     DeploymentKeys,
@@ -30,6 +35,7 @@ from keyturn.migrate.deployment_keys import (
     verifier_document,
 )
 from keyturn.migrate.fresh import Fresh, api_jwt
+from keyturn.migrate.notation import only_changes
 from keyturn.migrate.plan import Say, Step
 from keyturn.migrate.proof import accept, publish, refuse
 from keyturn.profiles.request import CredentialKind as Kinds
@@ -90,7 +96,7 @@ def _verifiers_learn(
     return Step(
         "Every verifier learns the new public keys and keeps the shared secret",
         why,
-        tuple(edits),
+        tuple(only_changes(inventory, edits)),
         tell(inventory, (kind for kind in _VERIFIERS if kind in told), why),
         after=(
             accept(Kinds.USER_HS256, why="Old sessions go on."),
@@ -121,26 +127,13 @@ def _new_url_key(fresh: Fresh) -> dict[str, object]:
     return {"kty": "oct", "kid": URL_KID, "k": row["k"], "alg": "HS256"}
 
 
-def url_signing_key(inventory: Inventory) -> dict[str, object] | None:
-    """Return the key with which Storage signs URLs today, None when it has none of its own."""
-    storage = inventory.of_kind(Kind.STORAGE)
-    if storage is None:
-        return None
-    try:
-        document = json.loads(text(storage.get(wires.STORAGE_OWN.setting)) or "")
-    except ValueError:
-        return None
-    key = document.get("urlSigningKey") if isinstance(document, dict) else None
-    return key if isinstance(key, dict) else None
-
-
 def _auth_publishes(inventory: Inventory, keys: DeploymentKeys, told: tuple[Kind, ...]) -> Step:
     alg = keys.in_use.alg if keys.in_use is not None else "HS256"
     why = f"Auth publishes the keys at /auth/v1/.well-known/jwks.json and signs {alg} as before."
     return Step(
         f"Auth publishes the new keys and goes on signing {alg}",
         why,
-        tuple(wires.to_auth(inventory, auth_document(keys))),
+        tuple(only_changes(inventory, wires.to_auth(inventory, auth_document(keys)))),
         tell(inventory, (Kind.AUTH,), why),
         after=(
             publish(*keys.kids),

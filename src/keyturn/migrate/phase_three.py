@@ -16,6 +16,7 @@ from keyturn.deploy.edit import Edit, RemoveSetting, SetHealthcheck, SetSetting,
 from keyturn.deploy.inventory import GATEWAYS, Inventory, Kind
 from keyturn.migrate import wires
 from keyturn.migrate.blockers import before_phase_three, stop
+from keyturn.migrate.capabilities import url_signing_key
 from keyturn.migrate.delivery import tell
 from keyturn.migrate.deployment_keys import (
     DeploymentKeys,
@@ -24,7 +25,7 @@ from keyturn.migrate.deployment_keys import (
     verifier_document,
 )
 from keyturn.migrate.fresh import Fresh, health_token
-from keyturn.migrate.phase_one import GUARDED, url_signing_key
+from keyturn.migrate.phase_one import GUARDED
 from keyturn.migrate.plan import Say, Step
 from keyturn.migrate.proof import accept, publish, refuse
 from keyturn.profiles.request import CredentialKind as Kinds

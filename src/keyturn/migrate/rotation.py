@@ -15,7 +15,7 @@ from keyturn.deploy.edit import Edit, SetVariable
 from keyturn.deploy.inventory import GATEWAYS, Inventory, Kind
 from keyturn.jose.keys import SigningKey
 from keyturn.migrate import wires
-from keyturn.migrate.capabilities import ASYMMETRIC
+from keyturn.migrate.capabilities import ASYMMETRIC, url_signing_key
 from keyturn.migrate.delivery import tell
 from keyturn.migrate.deployment_keys import (
     DeploymentKeys,
@@ -25,7 +25,7 @@ from keyturn.migrate.deployment_keys import (
 )
 from keyturn.migrate.fresh import Fresh, api_jwt
 from keyturn.migrate.gateway_files import gateway_files
-from keyturn.migrate.phase_one import GUARDED, url_signing_key
+from keyturn.migrate.phase_one import GUARDED
 from keyturn.migrate.plan import Step
 from keyturn.migrate.proof import accept, publish, refuse, refuse_former, sign
 from keyturn.migrate.refusals import CannotMigrate
