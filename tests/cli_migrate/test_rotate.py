@@ -5,6 +5,7 @@ from __future__ import annotations
 from tests.cli_migrate.conftest import QUIET
 from tests.support.command import RunWith
 from tests.support.deployments import Deployment
+from tests.support.live_deployments import JWKS, with_rest_file
 
 
 def test_the_first_rotation_waits_because_nobody_saw_the_standby_published(
@@ -50,6 +51,26 @@ def test_deliver_says_the_way_of_each_service_and_why(run: RunWith, asymmetric: 
     assert "single-tenant mode" in shown.out
     rows = run("deliver", str(asymmetric.folder), "--json").json["deliveries"]
     assert {one["service"] for one in rows} >= {"auth", "rest", "realtime", "storage", "functions"}
+
+
+def test_deliver_and_the_plan_say_the_same_of_who_can_be_told(
+    run: RunWith, asymmetric: Deployment
+) -> None:
+    folder = str(with_rest_file(asymmetric).folder)
+    rest = next(
+        one
+        for one in run("deliver", folder, "--json").json["deliveries"]
+        if one["service"] == "rest"
+    )
+    assert (rest["how"], rest["command"], rest["files"]) == (
+        "reloads", ["signal", "SIGUSR2"], [JWKS],
+    )  # fmt: skip
+    assert "Nobody notices" in run("deliver", folder).out
+    shown = run("rotate", folder, "--dry-run", *QUIET)
+    assert "reload rest (SIGUSR2)" in shown.out
+    assert "recreate rest" not in shown.out
+    key = asymmetric.keys.ec.jwk(private=False)["x"]
+    assert key not in shown.out, "the content of the file is not shown"
 
 
 def test_confirm_belongs_to_revoke(run: RunWith, asymmetric: Deployment) -> None:

@@ -206,6 +206,13 @@ def test_a_gateway_that_is_given_the_tokens_is_created_anew(tmp_path: Path) -> N
     ("change", "service", "why"),
     [
         (lambda d: d.remove(JWKS), "rest", "/keys/jwks.json"),
+        (
+            lambda d: d.set_setting("rest", "PGRST_JWT_SECRET", "${JWT_JWKS}").set_setting(
+                "rest", "PGRST_DB_PRE_CONFIG", "api.pre_config"
+            ),
+            "rest",
+            "PGRST_DB_PRE_CONFIG",
+        ),
         (lambda d: d.set_image("rest", "postgrest/postgrest:v12.2.3"), "rest", "12.2.9"),
         (lambda d: d.set_setting("rest", "PGRST_JWT_SECRET_IS_BASE64", '"true"'), "rest", "BASE64"),
         (lambda d: d.write(AUTH_FILE, "X=1\n"), "auth", "no mounted *.env file"),

@@ -95,6 +95,11 @@ def on_the_host(inventory: Inventory, document: Document) -> bool:
 
 def _rest(inventory: Inventory, service: Service) -> Live | NotLive:
     named = text(service.get("PGRST_JWT_SECRET")) or ""
+    if not named.startswith("@") and service.value("PGRST_DB_PRE_CONFIG"):
+        return NotLive(
+            "PGRST_DB_PRE_CONFIG names a function of your database, which Keyturn cannot see and "
+            "does not change; if keys come from there, only its NOTIFY reaches them"
+        )
     if not named.startswith("@"):
         return NotLive(
             "it reads PGRST_JWT_SECRET when it starts; with @FILE it would read a mounted file "
