@@ -146,7 +146,7 @@ async def test_everybody_goes_on_and_nothing_is_added(
         await auth.refused(
             400, "invalid_credentials", "POST", "/token?grant_type=password", json=wrong
         )
-        await second_factor(auth, token)
+        await second_factor(auth, await signed_in(auth, "argon2@a.test"))
         new = await auth.sign_up("new@a.test")
         change = {"data": {"colour": "red"}, "password": "another horse"}
         assert (await auth.http.put("/user", json=change, headers=bearer(new))).status_code == 200
@@ -212,7 +212,7 @@ async def test_encrypted_passwords_and_secrets_open_with_gotrues_keys(
     }
     async with open_server(**variables) as auth:
         token = await signed_in(auth, "bcrypt@a.test")
-        await second_factor(auth, token)
+        await second_factor(auth, await signed_in(auth, "argon2@a.test"))
     secret = json.loads(await admin.fetchval("select secret from auth.mfa_factors"))
     assert (secret["key_id"], secret["alg"]) == ("k", "aes-gcm-hkdf")
 

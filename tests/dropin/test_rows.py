@@ -105,13 +105,17 @@ async def test_formats_are_gotrues(
     open_server: OpenAuth, database: Any, service_role: Bearer
 ) -> None:
     pool = await as_gotrue_left_it(database)
+
+    async def only_row(query: str) -> Any:
+        return await pool.fetchrow(query)
+
     async with open_server(GOTRUE_JWT_SECRET=SECRET, KEYTURN_BCRYPT_COST="10") as auth:
         person = (await auth.sign_up("ada@a.test"))["user"]
-    user = await pool.fetchrow("select * from auth.users")
+    user = await only_row("select * from auth.users")
     assert re.fullmatch(r"\$2a\$10\$[./A-Za-z0-9]{53}", user["encrypted_password"])
     assert (user["aud"], user["role"]) == ("authenticated", "authenticated")
     assert person["app_metadata"] == {"provider": "email", "providers": ["email"]}
-    identity = await pool.fetchrow("select *, user_id::text as owner from auth.identities")
+    identity = await only_row("select *, user_id::text as owner from auth.identities")
     assert identity["provider_id"] == identity["owner"] == person["id"]
     (shown,) = person["identities"]
     assert shown["identity_data"] == {
@@ -120,10 +124,10 @@ async def test_formats_are_gotrues(
         "email_verified": False,
         "phone_verified": False,
     }
-    token = await pool.fetchrow("select * from auth.refresh_tokens")
+    token = await only_row("select * from auth.refresh_tokens")
     assert re.fullmatch(r"[a-z0-9]{12}", token["token"])
     assert (token["parent"], token["revoked"], token["user_id"]) == (None, False, person["id"])
-    session = await pool.fetchrow("select *, aal::text as level from auth.sessions")
+    session = await only_row("select *, aal::text as level from auth.sessions")
     assert (session["level"], session["refreshed_at"], session["tag"]) == ("aal1", None, None)
     assert session["id"] == token["session_id"]
     methods = await pool.fetch("select authentication_method as name from auth.mfa_amr_claims")

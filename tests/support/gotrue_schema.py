@@ -18,14 +18,15 @@ OCTOBER_2025: Final = "20251007112900"
 NEWEST_KNOWN: Final = "20260625000000"
 AGES: Final = (OCTOBER_2024, OCTOBER_2025, NEWEST_KNOWN, "newer")
 
+CONTEXT_IN_FLOWS: Final = "20260115000000"
+
 # Columns that came later and that nothing in Keyturn depends on.
 _ALSO_LATER: Final = (
     ("sso_providers.disabled", "20250717082212"),
     ("mfa_factors.last_webauthn_challenge_data", "20250925093508"),
-    ("flow_state.invite_token", "20251201000000"),
-    ("flow_state.referrer", "20251201000000"),
-    ("flow_state.linking_target_id", "20251201000000"),
-    ("flow_state.email_optional", "20251201000000"),
+    ("flow_state.invite_token", CONTEXT_IN_FLOWS),
+    ("flow_state.linking_target_id", CONTEXT_IN_FLOWS),
+    ("flow_state.email_optional", CONTEXT_IN_FLOWS),
     ("custom_oauth_providers.custom_claims_allowlist", NEWEST_KNOWN),
 )
 _NEWER: Final = """
@@ -95,6 +96,7 @@ async def as_gotrue_left_it(database: HasDatabase, age: str = NEWEST_KNOWN) -> P
     # supabase/postgres lets its auth role make schemas.
     await admin.execute(f"grant create on database {database.name} to supabase_auth_admin")
     if age == "newer":
+        # One by one: a new label of a type cannot be used in the transaction that adds it.
         for statement in _NEWER.split(";"):
             await admin.execute(statement)
         return admin
@@ -105,6 +107,9 @@ async def as_gotrue_left_it(database: HasDatabase, age: str = NEWEST_KNOWN) -> P
             await admin.execute(f"alter table if exists auth.{table} drop column {column} cascade")
         elif since > age:
             await admin.execute(f"drop table auth.{table} cascade")
+    if age < CONTEXT_IN_FLOWS:
+        for column in ("auth_code", "code_challenge", "code_challenge_method"):
+            await admin.execute(f"alter table auth.flow_state alter column {column} set not null")
     await admin.execute("delete from auth.schema_migrations where version > $1", age)
     return admin
 

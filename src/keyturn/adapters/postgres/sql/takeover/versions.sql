@@ -1,0 +1,1 @@
+select version from auth.schema_migrations order by version
