@@ -202,3 +202,16 @@ def test_what_the_system_refuses_is_a_sentence(tmp_path: Path) -> None:
     assert document["code"] == "system_refused"
     assert "up.lock: Too many levels of symbolic links." in document["message"]
     assert "Traceback" not in done.stderr
+
+
+def test_characters_that_an_encoding_lacks_are_spelt_plainly() -> None:
+    """A shortened name ends in three dots, not in a question mark that looks like part of it."""
+    script = (
+        "import sys; from keyturn.cli import plain_characters as plain;"
+        "sys.stdout.reconfigure(encoding='latin-1', errors=plain.ERRORS);"
+        "print('8f0c1a\\u2026 \\u201cverify\\u201d \\u2192 \\u6f22')"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, check=True)
+    assert done.stdout.decode("latin-1") == '8f0c1a... "verify" -> ?\n'
+    shown = keyturn("render", "--help", PYTHONIOENCODING="ascii")
+    assert "?" not in shown.stdout
