@@ -38,6 +38,12 @@ FACTOR_ROWS: Final[tuple[Line, ...]] = (
     ("over_request_rate", 429, "over_request_rate_limit", "Request rate limit reached"),
     ("captcha_failed", 400, "captcha_failed", "captcha protection: request disallowed"),
     (
+        "password_check_failed",
+        500,
+        "unexpected_failure",
+        "Unable to perform password strength check with HaveIBeenPwned.org.",
+    ),
+    (
         "captcha_unreachable",
         500,
         "unexpected_failure",

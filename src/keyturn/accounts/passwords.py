@@ -12,6 +12,7 @@ from keyturn.accounts.settings import AuthSettings
 LIMIT_BYTES = 72
 """bcrypt reads no more; Go's implementation, and so GoTrue, refuses what is longer."""
 _FLOOR = 6
+_LEAKED = "Password is known to be weak and easy to guess, please choose a different one."
 _ARGON2_MEMORY_KIB = 1 << 20
 _ARGON2_ROUNDS = 64
 _SCRYPT_EXPONENT = 20
@@ -55,11 +56,10 @@ def weakness(password: str, settings: AuthSettings) -> WeakPassword | None:
     return WeakPassword(" ".join(messages.values()), tuple(messages))
 
 
-def require_strong(password: str, settings: AuthSettings) -> None:
-    """Raise what is wrong with a new ``password``."""
-    require_length(password)
-    if weak := weakness(password, settings):
-        raise weak
+def with_leak(weak: WeakPassword | None) -> WeakPassword:
+    """Return ``weak`` with one reason more: the password has leaked."""
+    message, reasons = (weak.message, weak.reasons) if weak else ("", ())
+    return WeakPassword(f"{message} {_LEAKED}".strip(), (*reasons, "pwned"))
 
 
 def hash_format(stored: str) -> tuple[str, Mapping[str, str | None]] | None:

@@ -38,6 +38,10 @@ class AuthSettings:
     allow_unverified_email_sign_ins: bool = False  # MAILER_ALLOW_UNVERIFIED_EMAIL_SIGN_INS
 
     password_min_length: int = 6  # PASSWORD_MIN_LENGTH; never below 6, never above 72
+    hibp_enabled: bool = False  # PASSWORD_HIBP_ENABLED
+    hibp_fail_closed: bool = False  # PASSWORD_HIBP_FAIL_CLOSED
+    hibp_user_agent: str = "https://github.com/supabase/gotrue"  # PASSWORD_HIBP_USER_AGENT
+    hibp_url: str = ""  # instead of api.pwnedpasswords.com
     password_required_characters: tuple[str, ...] = ()  # PASSWORD_REQUIRED_CHARACTERS, split at ':'
     bcrypt_cost: int = 10
     password_needs_reauthentication: bool = (

@@ -86,7 +86,7 @@ class AdminUsers:
         takes=bodies.AdminUserBody,
         gives=UserJson,
         refuses="user_id_not_uuid user_not_found admin_password_or_hash email_exists phone_exists "
-        "user_exists weak_password password_too_long validation_failed updating_user @email "
+        "user_exists @strength validation_failed updating_user @email "
         "phone_invalid @text",
     )
     async def update(self, exchange: Exchange) -> Reply:

@@ -50,11 +50,12 @@ _WORDS: Final = {
     ),
     "admin": (
         "no_authorization bad_jwt not_admin sub_not_uuid session_not_uuid jwt_user_not_found "
-        "jwt_session_not_found jwt_user_banned"
+        "jwt_session_not_found jwt_session_over jwt_user_banned"
     ),
     "email": "email_required email_invalid email_too_long",
     "mail": "no_mailer mail_limit mail_not_sent too_soon",
     "sms": "no_sms phone_invalid sms_channel sms_limit sms_not_sent too_soon_sms",
+    "strength": "password_too_long weak_password password_check_failed",
     "pkce": "pkce_incomplete pkce_length pkce_characters pkce_method",
 }
 """Refusals that go together; a declaration names them by ``@`` and the word."""

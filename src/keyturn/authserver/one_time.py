@@ -245,7 +245,7 @@ class OneTime:
         gives=LinkJson,
         query=shapes.REDIRECT,
         refuses="link_type link_user_not_found link_secure_change_off no_mailer "
-        "signup_needs_password password_too_long weak_password email_exists saving_user @email "
+        "signup_needs_password @strength email_exists saving_user @email "
         "@text",
         audience=True,
         hooks=True,

@@ -36,7 +36,7 @@ class Users:
         gives=TokenJson | UserJson,
         query=shapes.REDIRECT,
         refuses="signup_disabled email_signups_disabled phone_signups_disabled anonymous_disabled "
-        "signup_needs_password signup_email_or_phone phone_pkce password_too_long weak_password "
+        "signup_needs_password signup_email_or_phone phone_pkce @strength "
         "user_already_exists email_exists phone_exists saving_user @email @mail @sms @pkce @text",
         audience=True,
         hooks=True,
@@ -70,7 +70,7 @@ class Users:
         gives=UserJson,
         query=shapes.REDIRECT,
         refuses="wrong_audience anonymous_password app_metadata_admin_only insufficient_aal "
-        "sso_managed email_exists phone_exists same_password weak_password password_too_long "
+        "sso_managed email_exists phone_exists same_password @strength "
         "reauthentication_needed reauthentication_not_valid current_password_required "
         "current_password_invalid no_mailer_change updating_user @email @mail @sms @pkce @text",
         audience=True,

@@ -21,6 +21,7 @@ from keyturn.accounts.identifiers import (
 from keyturn.accounts.user import User
 from keyturn.flows import paging
 from keyturn.flows.paging import Page
+from keyturn.flows.password_strength import require_strong
 from keyturn.flows.plane import Admin, AuthPlane
 from keyturn.flows.ports.accounts import Actor, ClientInfo, NewUser, UserChange, UserQuery
 from keyturn.flows.stored_passwords import hashed
@@ -141,7 +142,7 @@ async def update(
     target = _id(user_id)
     request = _normalised(request)
     if request.password is not None:
-        passwords.require_strong(request.password, plane.settings)
+        await require_strong(plane, request.password)
     now = plane.clock()
     banned_until, lift = _ban(request.ban_duration, now)
     change = UserChange(

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 
 import msgspec
 
-from keyturn.accounts import passwords
 from keyturn.accounts.errors import refuse
 from keyturn.accounts.identifiers import email_address, require_storable, require_storable_json
 from keyturn.accounts.redirects import action_link
@@ -16,6 +15,7 @@ from keyturn.flows import admin_users
 from keyturn.flows import messages as sending
 from keyturn.flows.hooks import before_user_created
 from keyturn.flows.messages import EMAIL, Code, Origin
+from keyturn.flows.password_strength import require_strong
 from keyturn.flows.plane import Admin, AuthPlane
 from keyturn.flows.ports.accounts import ClientInfo
 from keyturn.flows.ports.messages import Ask
@@ -152,7 +152,7 @@ async def _pending(
     if password:
         if not wanted.password:
             raise refuse("signup_needs_password")
-        passwords.require_strong(wanted.password, plane.settings)
+        await require_strong(plane, wanted.password)
     secret = wanted.password if password else ""
     request = SignUp(email=email, password=secret, data=wanted.data, aud=wanted.aud)
     new = await new_user(plane, request, email, "")

@@ -19,7 +19,7 @@ from keyturn.flows.ports.columns import ColumnCipher
 from keyturn.flows.ports.custom_providers import CustomProviderStore
 from keyturn.flows.ports.external import ExternalStore, ProviderServers
 from keyturn.flows.ports.factors import FactorStore
-from keyturn.flows.ports.guards import CaptchaService, RateLimiter
+from keyturn.flows.ports.guards import CaptchaService, LeakedPasswords, RateLimiter
 from keyturn.flows.ports.hashing import PasswordHasher
 from keyturn.flows.ports.hooks import HookCaller
 from keyturn.flows.ports.messages import Messages
@@ -54,6 +54,7 @@ class AuthPlane:
     messages: Messages | None = None
     """None: nothing is sent, and what needs it is refused."""
     captcha: CaptchaService | None = None
+    leaked: LeakedPasswords | None = None
 
 
 @lru_cache(maxsize=4096)

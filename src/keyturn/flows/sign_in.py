@@ -12,6 +12,7 @@ from keyturn.accounts.settings import AuthSettings
 from keyturn.accounts.user import User
 from keyturn.flows.hooks import password_attempt
 from keyturn.flows.issue import first_token, grant, new_session
+from keyturn.flows.password_strength import weakness
 from keyturn.flows.plane import AuthPlane, Granted
 from keyturn.flows.ports.accounts import ClientInfo, Credentials
 from keyturn.flows.stored_passwords import matches, renewed
@@ -56,7 +57,7 @@ async def password(plane: AuthPlane, request: PasswordGrant, client: ClientInfo)
     )
     if opened is None:  # the password was changed while we compared
         raise refuse("invalid_credentials")
-    weak = passwords.weakness(request.password, plane.settings)
+    weak = await weakness(plane, request.password)
     token = first_token(session)
     return await grant(plane, opened.user, opened.session, token, now, weak=weak, client=client)
 

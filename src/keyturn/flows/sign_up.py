@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from keyturn.accounts import passwords
 from keyturn.accounts.errors import AuthError, refuse
 from keyturn.accounts.identifiers import (
     email_address,
@@ -17,6 +16,7 @@ from keyturn.accounts.identifiers import (
 from keyturn.accounts.settings import AuthSettings
 from keyturn.flows.hooks import after_user_created, before_user_created
 from keyturn.flows.issue import first_token, grant, new_session
+from keyturn.flows.password_strength import require_strong
 from keyturn.flows.plane import AuthPlane, Granted
 from keyturn.flows.ports.accounts import ClientInfo, Credentials, NewUser
 from keyturn.flows.stored_passwords import hashed
@@ -51,7 +51,7 @@ async def sign_up(plane: AuthPlane, request: SignUp, client: ClientInfo) -> Gran
         return await _anonymously(plane, request, client)
     if plane.settings.disable_signup:
         raise refuse("signup_disabled")
-    check_shape(request, plane.settings)
+    await check_shape(plane, request)
     email, phone = identifiers(request, plane.settings)
     if email and not plane.settings.mailer_autoconfirm:
         raise refuse("no_mailer")
@@ -66,13 +66,13 @@ async def sign_up(plane: AuthPlane, request: SignUp, client: ClientInfo) -> Gran
     return await _create(plane, request, email, phone, client)
 
 
-def check_shape(request: SignUp, settings: AuthSettings) -> None:
+async def check_shape(plane: AuthPlane, request: SignUp) -> None:
     """Raise what is wrong with a sign-up by address or number, whoever it is for."""
-    if settings.disable_signup:
+    if plane.settings.disable_signup:
         raise refuse("signup_disabled")
     if not request.password:
         raise refuse("signup_needs_password")
-    passwords.require_strong(request.password, settings)
+    await require_strong(plane, request.password)
     if request.email and request.phone:
         raise refuse("signup_email_or_phone")
     if request.phone and request.code_challenge:

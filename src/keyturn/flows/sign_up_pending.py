@@ -37,7 +37,7 @@ async def enter(
     confirmed = settings.mailer_autoconfirm if wanted.email else settings.sms_autoconfirm
     if plane.messages is None or confirmed or not (wanted.email or wanted.phone):
         return await sign_up(plane, wanted, client)
-    check_shape(wanted, settings)
+    await check_shape(plane, wanted)
     challenge = one_time.challenge(wanted.code_challenge, wanted.code_challenge_method)
     email, phone = identifiers(wanted, settings)
     messages = sending.with_mailer(plane) if email else sending.with_sms(plane)

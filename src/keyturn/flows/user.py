@@ -15,6 +15,7 @@ from keyturn.accounts.user import User
 from keyturn.flows import change_contact
 from keyturn.flows.callers import audience, authenticate, authenticate_admin, claims_of
 from keyturn.flows.messages import Origin
+from keyturn.flows.password_strength import require_strong
 from keyturn.flows.plane import AuthPlane, Caller
 from keyturn.flows.ports.accounts import Actor, ClientInfo, UserChange
 from keyturn.flows.reauthenticate import check_nonce
@@ -74,7 +75,7 @@ async def update(
     are written first, the change second, the messages leave last. Raises the rows of ``PUT /user``
     and those of asking for a message.
     """
-    request = _normalised(request, plane.settings)
+    request = await _normalised(plane, request)
     _check_rights(caller, request, plane.settings)
     change = _contact_change(caller.user, request, plane.settings)
     if request.password is not None:
@@ -102,11 +103,11 @@ def actor_of(user: User) -> Actor:
     return Actor(id=user.id, username=user.phone or user.email, via_sso=user.is_sso_user)
 
 
-def _normalised(request: UserUpdate, settings: AuthSettings) -> UserUpdate:
+async def _normalised(plane: AuthPlane, request: UserUpdate) -> UserUpdate:
     require_storable_json(request.data)
     require_storable_json(request.app_metadata)
     if request.password is not None:
-        passwords.require_strong(request.password, settings)
+        await require_strong(plane, request.password)
     email = email_address(request.email) if request.email else ""
     phone = phone_number(request.phone) if request.phone else ""
     return replace(request, email=email, phone=phone)

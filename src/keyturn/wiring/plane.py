@@ -8,6 +8,7 @@ from keyturn.adapters import system
 from keyturn.adapters.captcha import SiteVerify
 from keyturn.adapters.column_cipher import Columns
 from keyturn.adapters.http_client import StandardHttpClient
+from keyturn.adapters.leaked_passwords import HIBP, PwnedPasswords
 from keyturn.adapters.postgres.account_store import PostgresAccountStore
 from keyturn.adapters.postgres.custom_provider_store import PostgresCustomProviderStore
 from keyturn.adapters.postgres.external_store import PostgresExternalStore
@@ -19,7 +20,7 @@ from keyturn.adapters.postgres.rate_limiter import PostgresRateLimiter
 from keyturn.adapters.postgres.session_store import PostgresSessionStore
 from keyturn.clock import Clock
 from keyturn.flows.plane import AuthPlane
-from keyturn.flows.ports.guards import CaptchaService
+from keyturn.flows.ports.guards import CaptchaService, LeakedPasswords
 from keyturn.flows.ports.hashing import PasswordHasher
 from keyturn.flows.ports.ring import RingSource
 from keyturn.secret import Secret
@@ -28,6 +29,7 @@ from keyturn.wiring.hooks import open_hooks
 from keyturn.wiring.providers import provider_servers
 from keyturn.wiring.settings import BadSettings, CaptchaSettings, ColumnSettings
 
+_HIBP_SECONDS = 5.0
 _LARGEST_ANSWER = 64 * 1024
 _DECRYPTION_KEYS = "GOTRUE_SECURITY_DB_ENCRYPTION_DECRYPTION_KEYS"
 _KEY_ID = "GOTRUE_SECURITY_DB_ENCRYPTION_ENCRYPTION_KEY_ID"
@@ -54,6 +56,7 @@ def auth_plane(
         limiter=PostgresRateLimiter(pool),
         passkeys=PostgresPasskeyStore(pool),
         captcha=captcha_service(captcha or CaptchaSettings()),
+        leaked=leaked_passwords(settings),
         ring=ring,
         hasher=hasher,
         hooks=open_hooks(pool),
@@ -77,6 +80,14 @@ def captcha_service(settings: CaptchaSettings) -> CaptchaService | None:
         raise BadSettings("A captcha takes GOTRUE_SECURITY_CAPTCHA_SECRET.")
     http = StandardHttpClient(timeout=settings.timeout.total_seconds(), max_bytes=_LARGEST_ANSWER)
     return SiteVerify(http, settings.url or PROVIDERS[settings.provider], settings.secret)
+
+
+def leaked_passwords(settings: AuthSettings) -> LeakedPasswords | None:
+    """Return what knows leaked passwords; None when it is not asked."""
+    if not settings.hibp_enabled:
+        return None
+    http = StandardHttpClient(timeout=_HIBP_SECONDS)
+    return PwnedPasswords(http, settings.hibp_user_agent, settings.hibp_url or HIBP)
 
 
 def column_cipher(settings: ColumnSettings) -> Columns:

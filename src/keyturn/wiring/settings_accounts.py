@@ -125,6 +125,35 @@ ACCOUNTS: Final[Mapping[str, tuple[Setting, ...]]] = {
             "Sets of characters, parted by `:` (`\\:` is a colon); a password needs one of each.",
         ),
         _row(
+            "GOTRUE_PASSWORD_HIBP_ENABLED",
+            read.boolean,
+            "false",
+            "accounts.hibp_enabled",
+            "Refuse passwords that have been in leaks: five digits of their SHA-1 go to Have I "
+            "Been Pwned.",
+        ),
+        _row(
+            "GOTRUE_PASSWORD_HIBP_FAIL_CLOSED",
+            read.boolean,
+            "false",
+            "accounts.hibp_fail_closed",
+            "Refuse passwords while it cannot be asked.",
+        ),
+        _row(
+            "GOTRUE_PASSWORD_HIBP_USER_AGENT",
+            read.text,
+            "https://github.com/supabase/gotrue",
+            "accounts.hibp_user_agent",
+            "Who it is told is asking.",
+        ),
+        _row(
+            "KEYTURN_PASSWORD_HIBP_URL",
+            read.address,
+            None,
+            "accounts.hibp_url",
+            "Another service with the same range API, such as a mirror of your own.",
+        ),
+        _row(
             "GOTRUE_SECURITY_UPDATE_PASSWORD_REQUIRE_REAUTHENTICATION",
             read.boolean,
             "false",

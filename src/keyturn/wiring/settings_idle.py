@@ -34,7 +34,9 @@ IDLE: Final[tuple[Idle, ...]] = (
     Idle(r"SAML_\w+", "this version has no SAML"),
     Idle(r"WEBHOOK_\w+", "GoTrue no longer uses it either; GOTRUE_HOOK_* name the hooks"),
     Idle(r"EXPERIMENTAL_\w+", "this version has no such experiment"),
-    Idle(r"PASSWORD_HIBP_\w+", "this version does not ask Have I Been Pwned"),
+    Idle(
+        r"PASSWORD_HIBP_BLOOM_\w+", "answers of Have I Been Pwned are kept for an hour as they are"
+    ),
     Idle(
         r"JWT_KEY_ID|JWT_VALID_?METHODS",
         "the keys of the ring say which kid and algorithm are accepted",

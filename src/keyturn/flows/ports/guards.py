@@ -16,6 +16,14 @@ class RateLimiter(Protocol):
         ...
 
 
+class LeakedPasswords(Protocol):
+    """Knows passwords that have been in leaks."""
+
+    async def known(self, password: str) -> bool:
+        """Tell whether ``password`` is one; raises ``Unreachable`` when nobody can say."""
+        ...
+
+
 class CaptchaService(Protocol):
     """The service that made the riddle."""
 
