@@ -17,6 +17,7 @@ from typing import Any
 import asyncpg
 import pytest
 import uvloop
+from tests.support.error_codes import expected, recorded
 
 from keyturn.adapters.postgres.cluster import EmbeddedPostgres
 from keyturn.adapters.postgres.migrations import migrate
@@ -145,6 +146,18 @@ def database(postgres: EmbeddedPostgres) -> Iterator[Database]:
     yield database
     _alive.remove(database)
     asyncio.run(as_superuser(postgres, f"drop database {name} with (force)"))
+
+
+@pytest.fixture(autouse=True)
+def _error_codes(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Hold tests that stand for an error code to it (``tests/support/error_codes.toml``)."""
+    wanted = expected(request.node) if isinstance(request.node, pytest.Function) else set()
+    if not wanted:
+        yield
+        return
+    with recorded() as seen:
+        yield
+    assert wanted <= seen, f"not produced: {sorted(wanted - seen)}"
 
 
 @pytest.fixture
