@@ -6,6 +6,7 @@ import base64
 import hashlib
 import hmac
 import json
+import re
 import uuid
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
@@ -211,7 +212,7 @@ async def test_encrypted_passwords_and_secrets_open_with_gotrues_keys(
         "GOTRUE_SECURITY_DB_ENCRYPTION_ENCRYPTION_KEY": COLUMN_KEY.removeprefix("k:"),
     }
     async with open_server(**variables) as auth:
-        token = await signed_in(auth, "bcrypt@a.test")
+        await signed_in(auth, "bcrypt@a.test")
         await second_factor(auth, await signed_in(auth, "argon2@a.test"))
     secret = json.loads(await admin.fetchval("select secret from auth.mfa_factors"))
     assert (secret["key_id"], secret["alg"]) == ("k", "aes-gcm-hkdf")
@@ -234,6 +235,37 @@ async def test_a_feature_that_the_schema_cannot_hold_stops_the_start(
         await auth.refused(
             404, "feature_disabled", "GET", "/admin/custom-providers", headers=headers
         )
+
+
+async def test_no_route_falls_over_for_want_of_a_column(
+    open_server: OpenAuth, database: Any, service_role: Callable[[str], dict[str, str]]
+) -> None:
+    """Features that are off answer so, whatever the schema lacks; with every kind of caller."""
+    admin = await as_gotrue_left_it(database, OCTOBER_2024)
+    user_id = await gotrue_user(admin, "ada@a.test", HASHES["bcrypt"])
+    body = {"challenge_id": NIL, "code": "1", "credential": {"id": "AAAA"}, "scope": "x"}
+    query = {
+        "code": "x",
+        "state": NIL,
+        "provider": "custom:x",
+        "client_id": NIL,
+        "redirect_uri": "x",
+    }
+    fallen = []
+    async with open_server(GOTRUE_JWT_SECRET=SECRET) as auth:
+        person = bearer(await signed_in(auth, "ada@a.test"))
+        for endpoint in sorted(auth.app.routes.served):
+            method, path = endpoint
+            if path in ("/logout", "/user") or (method == "DELETE" and path.endswith("{user_id}")):
+                continue
+            target = re.sub(r"\{[^}]*\}", user_id, path)
+            for caller in (person, service_role(SECRET)):
+                answer = await auth.http.request(
+                    method, target, headers=caller, json=body, params=query
+                )
+                if answer.status_code >= 500:
+                    fallen.append((endpoint, answer.text))
+    assert fallen == []
 
 
 async def test_a_gotrue_that_comes_along_brings_the_features(

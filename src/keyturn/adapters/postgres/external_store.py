@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any, Final
 
+import asyncpg
 import msgspec
 
 from keyturn.accounts.providers import Profile
@@ -49,7 +50,10 @@ class PostgresExternalStore:
 
     async def flow(self, flow_id: str) -> Flow | None:
         """Return a flow that nobody has finished."""
-        row = await self._pool.fetchrow(_FLOW, flow_id)
+        try:
+            row = await self._pool.fetchrow(_FLOW, flow_id)
+        except (asyncpg.UndefinedTableError, asyncpg.UndefinedColumnError):
+            return None  # schema auth is older than such flows: there is none
         return None if row is None else Flow(*tuple(row))
 
     async def is_invited(self, token: str) -> bool:
