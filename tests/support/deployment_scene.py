@@ -71,6 +71,8 @@ class Scene:
         now = datetime.now().astimezone()
         self.deployment = healthy(folder, "2026-envoy", asymmetric=asymmetric, now=now)
         broken(self.deployment)
+        self.began = now
+        """Sessions and links stay at this time: who waits for a phase is not signed out."""
         self.containers = Containers(folder, now)
         self.bench = FixtureBench(folder, self.containers)
         self.key = console_key(Secret(os.urandom(32)))
@@ -78,7 +80,7 @@ class Scene:
         self.services = DeploymentServices(
             api_keys=NoApiKeys(),
             audit=deeds,
-            sessions=Sessions(self.key, self.clock, os.urandom),
+            sessions=Sessions(self.key, lambda: now, os.urandom),
             limiter=FailureLimiter(self.clock),
             clock=self.clock,
             streams=Streams(every=0.05),
@@ -93,13 +95,14 @@ class Scene:
 
     def link(self, role: Role = "full") -> str:
         """Return the token of a fresh sign-in link."""
-        return mint_link(self.key, now=self.clock(), entropy=os.urandom, actor="ada", role=role)
+        return mint_link(self.key, now=self.began, entropy=os.urandom, actor="ada", role=role)
 
     async def settled(self) -> None:
         """Wait until nothing goes on."""
-        async with asyncio.timeout(30):
-            while self.services.jobs.current is not None:
-                await asyncio.sleep(0.01)
+        jobs = {one for one in asyncio.all_tasks() if one.get_name().startswith("keyturn-")}
+        if jobs:
+            await asyncio.wait(jobs, timeout=30)
+        assert self.services.jobs.current is None
 
     def client(self) -> httpx.AsyncClient:
         """Return an HTTP client of this console that names its origin."""

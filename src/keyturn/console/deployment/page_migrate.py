@@ -21,7 +21,9 @@ from keyturn.flows.apply_plan import Applied
 from keyturn.flows.migrate import Wish
 from keyturn.flows.rehearse_report import Report
 from keyturn.flows.rotate import TurnWish
+from keyturn.keyring.states import KeyState
 from keyturn.migrate.commands import RecreateService, ReloadService, WriteFile
+from keyturn.migrate.deployment_keys import read_keys
 from keyturn.migrate.proven import proven
 from keyturn.migrate.run import Run, Status, way_back
 
@@ -172,13 +174,15 @@ async def _show(visit: Visitor, error: KeyturnError | None) -> Response:
     )
 
 
-def _keys(found: Standings) -> list[str]:
-    """Return the names of the asymmetric keys that Auth has: what may be revoked."""
-    from keyturn.migrate.deployment_keys import read_keys
-
+def _keys(found: Standings) -> list[tuple[KeyState, str]]:
+    """Return the states and names of the asymmetric keys that Auth has: what may be revoked."""
     keys = read_keys(found.report.inventory)
-    known = (*((keys.in_use,) if keys.in_use else ()), *keys.standby, *keys.previously_used)
-    return [one.kid for one in known if one.kid]
+    known = (
+        (KeyState.IN_USE, (keys.in_use,) if keys.in_use else ()),
+        (KeyState.STANDBY, keys.standby),
+        (KeyState.PREVIOUSLY_USED, keys.previously_used),
+    )
+    return [(state, one.kid) for state, ones in known for one in ones if one.kid]
 
 
 def _plan(visit: Visitor, kept: Shelved, error: KeyturnError | None) -> Response:
