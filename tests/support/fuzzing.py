@@ -26,7 +26,7 @@ CHECKED: Final = (
     "response_schema_conformance",
 )
 _SET: Final = os.environ.get("KEYTURN_FUZZ_EXAMPLES")
-EXAMPLES: Final = int(_SET or 4)
+EXAMPLES: Final = int(_SET or 3)
 SETTINGS: Final = settings(
     max_examples=EXAMPLES,
     deadline=None,
