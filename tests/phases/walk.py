@@ -23,7 +23,7 @@ from keyturn.migrate.commands import RecreateService, WriteFile
 from keyturn.migrate.deployment_keys import read_keys
 from keyturn.migrate.fresh import Fresh, fresh
 from keyturn.migrate.plan import Check, Prepared, Step, build_plan
-from keyturn.migrate.proof import old_too, refuted
+from keyturn.migrate.proof import former_only, old_too, refuted
 from keyturn.profiles.request import Credential, CredentialKind
 
 NOT_ASKED = Unknown("only the files are read")
@@ -80,7 +80,9 @@ class Walk:
         new = self.credentials(there)
         for check in step.after:
             if isinstance(check, Check):
-                credentials = {**new, **also} if old_too(check.arguments) else new
+                former = former_only(check.arguments)
+                new_or_none = {} if former else new
+                credentials = {**new_or_none, **also} if old_too(check.arguments) else new
                 self.wrong += [
                     f"{step.title}: {one.service}: {one.question} {one.answer}"
                     for one in refuted(there, check, credentials, NOW)

@@ -99,15 +99,17 @@ def canaries(
     include_service_role: bool = False,
     *,
     by_newest: bool = False,
+    by: str | None = None,
 ) -> Canaries:
     """Return a credential of each kind that ``inventory`` has the keys for.
 
     ``randomness(n)`` returns ``n`` random bytes. Without ``include_service_role`` the legacy
     service key and the secret key are absent; give it for predictions, which send nothing.
-    ``by_newest``: users' tokens are signed by the standby published last, not by the key in use.
+    ``by_newest``: users' tokens are signed by the standby published last, not by the key in use;
+    ``by``: by the private key of this kid, and there are none when there is no such key.
     """
     missing: dict[CredentialKind, str] = {}
-    mint = _mint(inventory, now, randomness, missing, by_newest=by_newest)
+    mint = _mint(inventory, now, randomness, missing, by_newest=by_newest, by=by)
     made = {**_api_keys(inventory, missing), **_tokens(mint, missing)}
     everything = Canaries(made, missing)
     return everything if include_service_role else everything.without_service_role()
@@ -120,15 +122,16 @@ def _mint(
     missing: dict[CredentialKind, str],
     *,
     by_newest: bool,
+    by: str | None,
 ) -> _Mint:
     # A signed-in client sends the API key it was built with; gateways of every age take the old.
     apikey = own.find_legacy(inventory, own.ANON) or own.find(inventory, own.PUBLISHABLE)
-    user = _user_key(inventory, missing, by_newest=by_newest)
+    user = _user_key(inventory, missing, by_newest=by_newest, by=by)
     return _Mint(inventory, now, randomness, apikey, user, _shared(inventory))
 
 
 def _user_key(
-    inventory: Inventory, missing: dict[CredentialKind, str], *, by_newest: bool
+    inventory: Inventory, missing: dict[CredentialKind, str], *, by_newest: bool, by: str | None
 ) -> SigningKey | None:
     try:
         keys = own.user_keys(inventory)
@@ -141,6 +144,8 @@ def _user_key(
             if own.find(inventory, own.JWT_KEYS)
             else "the deployment has no JWT_KEYS to sign with"
         )
+    if by is not None:
+        return next((key for key in keys if key.kid == by), None)
     return keys[-1 if by_newest else 0] if keys else None
 
 

@@ -109,7 +109,9 @@ class LiveProber:
             if newest_too(probe.arguments)
             else {}
         )
-        for held in (new, old, newest):
+        by = probe.arguments.get("by")
+        next_up = with_present_apikey(self._signed_by(by), new) if by else {}
+        for held in (new, old, newest, next_up):
             chosen = {kind: held[kind] for kind in kinds if kind in held}
             if chosen:
                 await self._all(probe, chosen, wanted=True)
@@ -175,6 +177,14 @@ class LiveProber:
 
     async def _sign(self, probe: Probe) -> None:
         await self._signing(probe.arguments["alg"], probe.arguments["kid"])
+
+    def _signed_by(self, kid: str) -> Credentials:
+        """Return users' tokens of this key; raises :class:`NotProven` where Auth has none."""
+        there = self._witnesses.now()
+        made = canaries(there, self._clock(), self._randomness, by=kid)
+        if CredentialKind.USER_ES256 not in made:
+            raise NotProven(f"Auth holds no private key {kid}, so no service could be asked.")
+        return {CredentialKind.USER_ES256: made[CredentialKind.USER_ES256]}
 
     def _old(self, kinds: tuple[CredentialKind, ...]) -> Credentials:
         """Return what the keys from before the run make, of these kinds; signed anew just now."""

@@ -77,7 +77,7 @@ def _rotate(deployment: Deployment, wish: TurnWish, evidence: Evidence) -> Propo
         first = Step(
             _NEW_TITLE,
             note,
-            after=(accept(Kinds.USER_ES256), Wait(waiting.seconds, waiting.why)),
+            after=(accept(Kinds.USER_ES256, signed_by=kid), Wait(waiting.seconds, waiting.why)),
         )
         steps, told = (first, *steps), (*told, note)
     return propose(

@@ -32,18 +32,21 @@ def accept(
     at: tuple[Kind, ...] = VERIFIERS,
     old_too: bool = True,
     newest_too: bool = False,
+    signed_by: str = "",
     why: str = "",
 ) -> Check:
     """Return the question whether every service of ``at`` takes ``kinds``.
 
     ``old_too``: also those that the keys from before the run make; not after a revocation.
     ``newest_too``: also those of the newest standby, so that nobody missed it. Auth learns a key
-    last, so this is asked when Auth has it.
+    last, so this is asked when Auth has it. ``signed_by``: also those of the key with this kid,
+    before Auth signs with it.
     """
     about = {
         **_about(kinds, at),
         **({} if old_too else {"old": "no"}),
         **({"newest": "yes"} if newest_too else {}),
+        **({"by": signed_by} if signed_by else {}),
     }
     return Check(ACCEPT, about, why)
 

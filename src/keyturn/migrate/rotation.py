@@ -26,7 +26,7 @@ from keyturn.migrate.deployment_keys import (
 from keyturn.migrate.fresh import Fresh, api_jwt
 from keyturn.migrate.gateway_files import gateway_files
 from keyturn.migrate.phase_one import GUARDED
-from keyturn.migrate.plan import Step
+from keyturn.migrate.plan import Check, Step
 from keyturn.migrate.proof import accept, publish, refuse, refuse_former, sign
 from keyturn.migrate.refusals import CannotMigrate
 from keyturn.profiles.request import CredentialKind as Kinds
@@ -120,6 +120,7 @@ def _turn(inventory: Inventory, after: DeploymentKeys, fresh: Fresh) -> tuple[St
             why,
             (*_api_jwts(inventory, signer, fresh), *_sets(inventory, after)),
             tell(inventory, (*_READERS, *GATEWAYS), why),
+            before=(_knows(signer),),
             after=(
                 accept(Kinds.USER_ES256),
                 # A rendered gateway file may still hold a token of a key that ends here.
@@ -127,7 +128,19 @@ def _turn(inventory: Inventory, after: DeploymentKeys, fresh: Fresh) -> tuple[St
                 refuse(Kinds.FORGED),
             ),
         ),
-        _auth(inventory, after, f"Auth signs with {signer.kid}", sign_too=True),
+        replace(
+            _auth(inventory, after, f"Auth signs with {signer.kid}", sign_too=True),
+            before=(_knows(signer),),
+        ),
+    )
+
+
+def _knows(signer: SigningKey) -> Check:
+    """The standby's own token at every service: evidence, before anything is signed with it."""
+    return accept(
+        Kinds.USER_ES256,
+        signed_by=signer.kid or "",
+        why="Whoever does not know the key yet would refuse its tokens.",
     )
 
 

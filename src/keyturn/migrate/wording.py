@@ -16,6 +16,8 @@ def in_words(command: Command) -> str:
             verb = "accept" if command.name == "accept" else "refuse"
             plural = "" if "services" in arguments else "s"
             whose = {"yes": ", and the newest standby's"}.get(arguments.get("newest", ""), "")
+            by = arguments.get("by")
+            whose += f", and signed by {by}, which signs next" if by else ""
             former = " of the former keys" if arguments.get("old") == "only" else ""
             return f"prove: {who} {verb}{plural} {arguments['kinds']}{whose}{former}"
         case "publish":
