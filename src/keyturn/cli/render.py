@@ -52,6 +52,7 @@ def command() -> None:
     keyturn render env DIR --phase 1 --output phase1.env    new keys, in a new 0600 file
     keyturn render compose-override DIR --phase 1           what the services take from them
     keyturn render env DIR --phase 2 --deployed-at 2026-01-31T12:00Z --output phase2.env
+    keyturn render k8s DIR --revoke KID --output now        an emergency: no wait, and no gate
     keyturn render envoy DIR --output gateway               what stands there now, several API keys
     """
 
@@ -60,6 +61,7 @@ _MOMENT: Final = (
     click.option("--current", is_flag=True, help="What stands there now (the default)."),
     click.option("--phase", type=click.IntRange(1, 3), help="After this phase of the migration."),
     click.option("--rotate", is_flag=True, help="After the next rotation."),
+    click.option("--revoke", metavar="KID", help="After an emergency: KID is trusted nowhere."),
     click.option("--step", "steps", type=click.IntRange(min=1), metavar="N",
                  help="Only the first N steps of it: one commit each."),
     click.option("--deployed-at", metavar="TIME",
@@ -114,16 +116,22 @@ def _moment(given: dict[str, Any]) -> Moment:
     from keyturn.flows.rotate import TurnWish
     from keyturn.wiring.render import Moment
 
-    if sum((given["phase"] is not None, given["rotate"], given["current"])) > 1:
-        raise UsageError("--current, --phase and --rotate are different states; give one.")
+    revoke = given["revoke"]
+    states = (given["phase"] is not None, given["rotate"], revoke is not None, given["current"])
+    if sum(states) > 1:
+        raise UsageError(
+            "--current, --phase, --rotate and --revoke are different states; give one."
+        )
     wish = turn = None
     if given["phase"] is not None:
         key = read_own_key(given["key_file"], given["alg"])
         wish = Wish(given["phase"], key, given["alg"], given["jwks_cache"], given["i_know"])
-    elif given["rotate"]:
-        turn = TurnWish(extra_caches=given["jwks_cache"])
+    elif given["rotate"] or revoke is not None:
+        turn = TurnWish(revoke=revoke, extra_caches=given["jwks_cache"])
     elif given["steps"] is not None:
-        raise UsageError("--step belongs to --phase or --rotate.")
+        raise UsageError("--step belongs to --phase, --rotate or --revoke.")
+    if given["key_file"] and given["phase"] != 1:
+        raise UsageError("--key-file is for --phase 1: later states use the keys that are there.")
     return Moment(wish, turn, given["steps"], _unix(given["deployed_at"]), given["access_log"],
                   given["database_url_file"])  # fmt: skip
 

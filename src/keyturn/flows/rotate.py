@@ -17,6 +17,11 @@ from keyturn.migrate.proof import accept
 from keyturn.migrate.waits import publish_wait, retire_wait
 from keyturn.profiles.request import CredentialKind as Kinds
 
+_ELSEWHERE: Final = (
+    "Files that `keyturn render` wrote elsewhere (a gateway's kong.yml or rds.yaml, an env tab, a "
+    "Kubernetes Secret, a SOPS file) hold the key, or tokens that it signed, until they are "
+    "rendered again from the changed deployment (`keyturn render … DIR --current`) and rolled out."
+)
 _NEW_TITLE: Final = "The standby key has been published long enough"
 
 
@@ -112,7 +117,7 @@ def _revoke(deployment: Deployment, wish: TurnWish, kid: str) -> Proposal:
         "client refreshes, which supabase-js does by itself. Refresh tokens stay valid."
     )
     cached = "Whoever caches the JWKS (clients, a CDN) accepts it for up to 20 minutes more."
-    told: tuple[str, ...] = (refused, cached)
+    told: tuple[str, ...] = (refused, cached, _ELSEWHERE)
     if keys.in_use is not None and keys.in_use.kid == kid:
         told = (*told, "The next standby is new: it may sign 20 minutes after it was published.")
     return propose(
