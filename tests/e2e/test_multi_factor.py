@@ -23,6 +23,12 @@ ENVIRONMENT = {
     # Where the pages of the app are, as its authenticators see it.
     "GOTRUE_WEBAUTHN_RP_ID": "localhost",
     "GOTRUE_WEBAUTHN_RP_ORIGINS": "http://localhost:3000",
+    "GOTRUE_OAUTH_SERVER_ENABLED": "true",
+    "GOTRUE_OAUTH_SERVER_AUTHORIZATION_PATH": "/consent",
+    "GOTRUE_SECURITY_MANUAL_LINKING_ENABLED": "true",
+    "GOTRUE_EXTERNAL_PHONE_ENABLED": "true",
+    "GOTRUE_SMS_MAX_FREQUENCY": "0s",
+    "GOTRUE_SMS_TEST_OTP": "15550000001:123456,15550000002:123456",
 }
 
 
@@ -37,6 +43,11 @@ def test_supabase_js(open_stack: Stack) -> None:
     done = node(open_stack, "multi_factor.test.mjs", "--test")
     assert done.returncode == 0, done.stdout + done.stderr
     assert "skipped 0" in done.stdout, done.stdout
+
+
+def test_the_rest_of_supabase_js(open_stack: Stack) -> None:
+    done = node(open_stack, "the_rest.test.mjs", "--test")
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 def test_supabase_py(open_stack: Stack) -> None:

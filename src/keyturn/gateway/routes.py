@@ -81,6 +81,11 @@ ROUTES: Final[tuple[Route, ...]] = (
     _open("segment", "/verify"),
     _open("segment", "/callback"),
     _open("segment", "/authorize"),
+    # The OAuth server: applications of others come with their own credentials, or none yet.
+    _open("exact", "/oauth/authorize"),
+    _open("exact", "/oauth/token"),
+    _open("exact", "/oauth/userinfo"),
+    _open("exact", "/oauth/clients/register"),
     _open("prefix", "/.well-known/"),
     _open("exact", "/openapi.json"),
     _open("prefix", "/sso/saml/"),
