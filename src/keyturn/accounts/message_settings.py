@@ -17,7 +17,19 @@ KINDS = (
     "email_change",
     "reauthentication",
 )
-"""Every kind of mail, by GoTrue's words for its templates and subjects."""
+"""Every kind of mail that somebody asks for, by GoTrue's words for its templates and subjects."""
+
+NOTIFICATIONS = (
+    "password_changed",
+    "email_changed",
+    "phone_changed",
+    "identity_linked",
+    "identity_unlinked",
+    "mfa_factor_enrolled",
+    "mfa_factor_unenrolled",
+)
+"""What an account may be told of by mail; the kind of the mail ends in ``_notification``."""
+NOTICES = tuple(f"{name}_notification" for name in NOTIFICATIONS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +69,28 @@ class MessageSettings:
     path_recovery: str = "/verify"
     path_email_change: str = "/verify"
 
+    notify_password_changed: bool = False  # MAILER_NOTIFICATIONS_*_ENABLED
+    notify_email_changed: bool = False
+    notify_phone_changed: bool = False
+    notify_identity_linked: bool = False
+    notify_identity_unlinked: bool = False
+    notify_mfa_factor_enrolled: bool = False
+    notify_mfa_factor_unenrolled: bool = False
+    subject_password_changed_notification: str = "Your password has been changed"  # noqa: S105
+    subject_email_changed_notification: str = "Your email address has been changed"
+    subject_phone_changed_notification: str = "Your phone number has been changed"
+    subject_identity_linked_notification: str = "A new identity has been linked"
+    subject_identity_unlinked_notification: str = "An identity has been unlinked"
+    subject_mfa_factor_enrolled_notification: str = "A new MFA factor has been enrolled"
+    subject_mfa_factor_unenrolled_notification: str = "An MFA factor has been unenrolled"
+    template_password_changed_notification: str = ""
+    template_email_changed_notification: str = ""
+    template_phone_changed_notification: str = ""
+    template_identity_linked_notification: str = ""
+    template_identity_unlinked_notification: str = ""
+    template_mfa_factor_enrolled_notification: str = ""
+    template_mfa_factor_unenrolled_notification: str = ""
+
     sms_otp_life: int = 60  # SMS_OTP_EXP, seconds
     sms_otp_length: int = 6  # SMS_OTP_LENGTH, 6–10
     sms_template: str = "Your code is {{ .Code }}"  # SMS_TEMPLATE
@@ -66,6 +100,11 @@ class MessageSettings:
     sms_test_until: datetime | None = None  # SMS_TEST_OTP_VALID_UNTIL
 
     flow_life: timedelta = timedelta(minutes=5)  # EXTERNAL_FLOW_STATE_EXPIRY_DURATION
+
+    def notifies(self, name: str) -> bool:
+        """Tell whether users are told of ``name``, one of :data:`NOTIFICATIONS`."""
+        found: bool = getattr(self, f"notify_{name}")
+        return found
 
     def subject(self, kind: str) -> str:
         """Return the subject line of a kind of mail."""

@@ -23,6 +23,7 @@ from keyturn.flows.custom_providers import find
 from keyturn.flows.hooks import before_user_created
 from keyturn.flows.identities import require_linking
 from keyturn.flows.issue import first_token, grant, new_session
+from keyturn.flows.notifications import notify
 from keyturn.flows.plane import AuthPlane, Caller, Granted
 from keyturn.flows.ports.accounts import ClientInfo, NewUser
 from keyturn.flows.ports.external import Entered, Flow, ProviderTokens
@@ -246,6 +247,8 @@ async def _enter(
     )
     if entered.verdict != "ok":
         raise refuse(entered.verdict)
+    if entered.linked and entered.user is not None:
+        notify(plane, "identity_linked", entered.user, client, Provider=provider.name)
     if entered.user is None or entered.session is None:
         return entered, None
     token = first_token(session)

@@ -12,6 +12,7 @@ from keyturn.accounts.mfa import KINDS, METHODS
 from keyturn.accounts.sessions import Session
 from keyturn.accounts.user import Factor, User
 from keyturn.flows.hooks import mfa_attempt
+from keyturn.flows.notifications import notify
 from keyturn.flows.plane import AuthPlane, Caller, Granted
 from keyturn.flows.ports.accounts import ClientInfo
 from keyturn.flows.ports.factors import Evidence, NewChallenge, NewFactor, Proof
@@ -222,7 +223,11 @@ async def lift(
         now,
         audit=plane.settings.audit_log_postgres,
     )
-    return await granted(plane, outcome, now, client)
+    lifted = await granted(plane, outcome, now, client)
+    if factor.status != "verified":
+        kind = factor.factor_type
+        notify(plane, "mfa_factor_enrolled", caller.user, client, FactorType=kind)
+    return lifted
 
 
 async def unenroll(plane: AuthPlane, caller: Caller, factor_id: str, client: ClientInfo) -> str:
@@ -239,6 +244,9 @@ async def unenroll(plane: AuthPlane, caller: Caller, factor_id: str, client: Cli
         caller.user.id, factor.id, session.id, client, plane.clock(), audit=audit
     ):
         raise refuse("factor_not_found")
+    if factor.status == "verified":
+        kind = factor.factor_type
+        notify(plane, "mfa_factor_unenrolled", caller.user, client, FactorType=kind)
     return factor.id
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from keyturn.accounts.errors import refuse
 from keyturn.accounts.identifiers import uuid_text
 from keyturn.flows.callers import audience
+from keyturn.flows.notifications import notify
 from keyturn.flows.plane import AuthPlane, Caller
 from keyturn.flows.ports.accounts import ClientInfo
 
@@ -30,6 +31,9 @@ async def unlink(
     require_linking(plane, caller, aud_header)
     audit = plane.settings.audit_log_postgres
     await plane.factors.unlink_identity(caller.user.id, wanted, client, plane.clock(), audit=audit)
+    for identity in caller.user.identities or ():
+        if identity.identity_id == wanted:
+            notify(plane, "identity_unlinked", caller.user, client, Provider=identity.provider)
 
 
 def require_linking(plane: AuthPlane, caller: Caller, aud_header: str | None = None) -> None:

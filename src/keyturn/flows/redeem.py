@@ -8,8 +8,10 @@ from dataclasses import dataclass, field
 from keyturn.accounts import one_time
 from keyturn.accounts.errors import refuse
 from keyturn.accounts.identifiers import email_address, phone_number, storable
+from keyturn.accounts.user import User
 from keyturn.flows import messages as sending
 from keyturn.flows.issue import first_token, grant, new_session
+from keyturn.flows.notifications import notify
 from keyturn.flows.plane import AuthPlane, Granted
 from keyturn.flows.ports.accounts import ClientInfo, NewSession
 from keyturn.flows.ports.messages import Claim, Redeemed
@@ -26,6 +28,7 @@ EMAIL_TYPES = {
 }
 PHONE_TYPES = {"sms": (_CONFIRM,), "phone_change": ("phone_change_token",)}
 _FLOW_METHODS = {"signup": "email/signup", "email": "email/signup"}
+_CHANGES = {"email_change": "email_changed", "phone_change": "phone_changed"}
 _HASH = re.compile(r"(pkce_)?[0-9a-f]{56}")
 _LONGEST_CODE = 64
 _PROVIDERS_LIFE = 600
@@ -204,15 +207,32 @@ async def _redeem(
     session = new_session(plane, method, "")
     store = sending.messages_of(plane).store
     audit = plane.settings.audit_log_postgres
+    told = _CHANGES.get(kind)
+    before = ("", "")
+    if told and sending.messages_of(plane).settings.notifies(told):
+        before = await store.owner(claim)
     used = await store.redeem(claim, session, client, plane.clock(), audit=audit)
     if used.verdict == "single_confirmation":
         return Followed()
     if used.verdict != "ok":
         expired = used.verdict == "otp_expired" and by_hash
         raise refuse("link_expired" if expired else used.verdict)
+    if used.user is not None:
+        _notify(plane, told, before, used.user, client)
     if used.auth_code is not None:
         return Followed(auth_code=used.auth_code)
     return Followed(granted=await _granted(plane, used, session, client))
+
+
+def _notify(
+    plane: AuthPlane, told: str | None, before: tuple[str, str], user: User, client: ClientInfo
+) -> None:
+    """Tell of a new contact; ``before`` is the old address and number."""
+    email, phone = before
+    if told == "email_changed" and email and email != user.email:
+        notify(plane, told, user, client, to=email, OldEmail=email)
+    if told == "phone_changed" and phone != user.phone:
+        notify(plane, told, user, client, OldPhone=phone, Phone=user.phone)
 
 
 async def _granted(

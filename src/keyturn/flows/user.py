@@ -15,6 +15,7 @@ from keyturn.accounts.user import User
 from keyturn.flows import change_contact
 from keyturn.flows.callers import audience, authenticate, authenticate_admin, claims_of
 from keyturn.flows.messages import Origin
+from keyturn.flows.notifications import notify
 from keyturn.flows.password_strength import require_strong
 from keyturn.flows.plane import AuthPlane, Caller
 from keyturn.flows.ports.accounts import Actor, ClientInfo, UserChange
@@ -95,7 +96,19 @@ async def update(
     )
     for send in pending:
         await send()
+    if request.password:
+        notify(plane, "password_changed", changed, client)
+    _notify_contact(plane, caller.user, changed, client)
     return changed
+
+
+def _notify_contact(plane: AuthPlane, before: User, after: User, client: ClientInfo) -> None:
+    """Tell of a contact that changed at once; the old address is told of the new one."""
+    if before.email and after.email != before.email:
+        old = before.email
+        notify(plane, "email_changed", after, client, to=old, OldEmail=old)
+    if after.phone != before.phone:
+        notify(plane, "phone_changed", after, client, OldPhone=before.phone, Phone=after.phone)
 
 
 def actor_of(user: User) -> Actor:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from urllib.parse import urlsplit
 
-from keyturn.accounts.message_settings import KINDS
+from keyturn.accounts.message_settings import KINDS, NOTICES
 from keyturn.adapters.background import Background
 from keyturn.adapters.http_client import StandardHttpClient
 from keyturn.adapters.postgres.one_time_store import PostgresOneTimeStore
@@ -72,7 +72,7 @@ def _mailer(settings: Settings, log: Log) -> Mailer | None:
     def warn(message: str, facts: Mapping[str, object]) -> None:
         log.event("warning", message, facts)
 
-    places = {kind: getattr(settings.messages, f"template_{kind}") for kind in KINDS}
+    places = {kind: getattr(settings.messages, f"template_{kind}") for kind in (*KINDS, *NOTICES)}
     http = StandardHttpClient(timeout=_FETCH_SECONDS)
     sources = TemplateSources(places, settings.accounts.site_url, http, warn)
     return SmtpMailer(server, sources)

@@ -10,10 +10,6 @@ from keyturn.wiring.settings_row import Idle
 IDLE: Final[tuple[Idle, ...]] = (
     Idle(r"SMTP_LOGGING_ENABLED", "what is sent is counted, not logged"),
     Idle(
-        r"MAILER_(SUBJECTS|TEMPLATES|NOTIFICATIONS)_\w+",
-        "this version sends no notifications of changes",
-    ),
-    Idle(
         r"MAILER_(EMAIL_)?BACKGROUND_SENDING\w*",
         "mails that could tell who has an account always leave after the answer",
     ),

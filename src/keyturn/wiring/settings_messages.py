@@ -5,7 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Final
 
-from keyturn.accounts.message_settings import KINDS, MessageSettings
+from keyturn.accounts.message_settings import (
+    KINDS,
+    NOTICES,
+    NOTIFICATIONS,
+    MessageSettings,
+)
 from keyturn.wiring import settings_messages_parse as parse
 from keyturn.wiring import settings_parse as read
 from keyturn.wiring.settings_row import Setting
@@ -17,7 +22,15 @@ _WITH_PATH: Final = ("confirmation", "invite", "recovery", "email_change")
 
 
 def _kinds() -> Iterator[Setting]:
-    for kind in KINDS:
+    for name in NOTIFICATIONS:
+        yield _row(
+            f"GOTRUE_MAILER_NOTIFICATIONS_{name.upper()}_ENABLED",
+            read.boolean,
+            "false",
+            f"messages.notify_{name}",
+            f"Tell users of {name.replace('_', ' ')} by mail.",
+        )
+    for kind in (*KINDS, *NOTICES):
         words = kind.replace("_", " ")
         name = kind.upper()
         yield _row(

@@ -28,6 +28,11 @@ VARIABLES: Final = (
     "TokenHash",
     "Data",
     "RedirectTo",
+    "OldEmail",
+    "Phone",
+    "OldPhone",
+    "Provider",
+    "FactorType",
 )
 _ACTION: Final = re.compile(r"\{\{(-?)\s*(.*?)\s*(-?)\}\}", re.DOTALL)
 _COMMENT: Final = re.compile(r"/\*.*\*/", re.DOTALL)

@@ -28,6 +28,7 @@ _FAILED = _sql("failed")
 _FIND_BY_EMAIL = _sql("find_by_email")
 _FIND_BY_PHONE = _sql("find_by_phone")
 _NONCE_FITS = _sql("nonce_fits")
+_OWNER = _sql("owner")
 _REDEEM = _sql("redeem")
 _REQUEST = _sql("request")
 
@@ -46,6 +47,11 @@ class PostgresOneTimeStore:
         who, remaining = tuple(row or (None, 0.0))
         left = float("inf") if remaining is None else remaining
         return Found(account_rows.user(who) if who else None, left)
+
+    async def owner(self, claim: Claim) -> tuple[str, str]:
+        """Return address and number of the account that a token belongs to; empty: nobody's."""
+        row = await self._pool.fetchrow(_OWNER, list(claim.hashes), list(claim.types))
+        return tuple(row) if row is not None else ("", "")
 
     async def request(
         self, user_id: str, ask: Ask, client: ClientInfo, now: datetime, *, audit: bool

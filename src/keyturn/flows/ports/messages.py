@@ -168,6 +168,10 @@ class OneTimeStore(Protocol):
         """Look the account up by ``email`` or else ``phone``, and the budget of ``budget``."""
         ...
 
+    async def owner(self, claim: Claim) -> tuple[str, str]:
+        """Return address and number of the account that a token belongs to; empty: nobody's."""
+        ...
+
     async def request(
         self, user_id: str, ask: Ask, client: ClientInfo, now: datetime, *, audit: bool
     ) -> Requested:
