@@ -281,7 +281,7 @@ def _k8s(opened: Opened, given: dict[str, Any]) -> tuple[Sequence[Rendered], Seq
     objects = Objects(given["secret_name"], given["namespace"], given["encoded"])
     view = opened.view
     files = kubernetes_files(view.before, view.after, opened.targets, objects)
-    return files, tuple(notices(view.before, view.after))
+    return files, tuple(notices(view.before, view.after, opened.targets))
 
 
 @_world(

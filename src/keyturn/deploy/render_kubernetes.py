@@ -39,6 +39,8 @@ class Target:
     name: str
     container: str
     namespace: str = ""
+    whole: frozenset[str] = frozenset()
+    """Names that it is given by an ``envFrom`` whose object is in the export."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +86,7 @@ def kubernetes_files(
         for target in together:
             service = after.services[target.service]
             env = [*_env(service, entries, objects.secret)]
-            env += _removed(before.services.get(target.service), service)
+            env += _removed(before.services.get(target.service), service, target.whole)
             if env:
                 containers[target.container] = env
             held += ((f"{target.container}/{n}", one) for n, one in key_settings(service))
@@ -105,8 +107,9 @@ def kubernetes_entries(after: Inventory, targets: Sequence[Target]) -> Mapping[s
     return entries.values
 
 
-def notices(before: Inventory, after: Inventory) -> Iterator[str]:
+def notices(before: Inventory, after: Inventory, targets: Sequence[Target] = ()) -> Iterator[str]:
     """Yield what no patch of an environment can do."""
+    whole = {one.service: one.whole for one in targets}
     yield (
         "Apply the patches with kustomize, or `kubectl patch --patch-file` one by one: they are "
         "strategic merges. The Secret first."
@@ -120,10 +123,11 @@ def notices(before: Inventory, after: Inventory) -> Iterator[str]:
         )
     for service in after.services.values():
         removed = [n for n in key_names(before.services.get(service.name)) if not service.get(n)]
-        if removed:
+        left = [name for name in removed if name not in whole.get(service.name, frozenset())]
+        if left:
             yield (
-                f"{service.name} must not get {', '.join(removed)} any more: the patch takes it "
-                "from env, and cannot take it from an envFrom."
+                f"{service.name} must not get {', '.join(left)} any more: the patch takes it "
+                "from env, and cannot take it from an envFrom whose object is not in the files."
             )
 
 
@@ -152,10 +156,14 @@ def _env(service: Service, entries: _Entries, secret: str) -> Iterator[str]:
         )
 
 
-def _removed(before: Service | None, after: Service) -> Iterator[str]:
+def _removed(before: Service | None, after: Service, whole: frozenset[str]) -> Iterator[str]:
+    """What comes by an ``envFrom`` is covered by an empty value: ``env`` outranks it, and its
+    object may be shared with workloads that still need the key.
+    """
     for name in key_names(before):
         if after.get(name) is None:
-            yield f"- {{name: {name}, $patch: delete}}"
+            covered = 'value: "", valueFrom: null' if name in whole else "$patch: delete"
+            yield f"- {{name: {name}, {covered}}}"
 
 
 def _namespace(targets: Sequence[Target], asked: str) -> str:

@@ -29,4 +29,26 @@ def _targets(found: Objects) -> Iterator[tuple[str, Target]]:
             name = workload.name if len(listed) == 1 else f"{workload.name}/{container}"
             name = name if name not in taken else f"{workload.kind.lower()}/{name}"
             taken.add(name)
-            yield name, Target(name, workload.kind, workload.name, container, workload.namespace)
+            yield (
+                name,
+                Target(
+                    name,
+                    workload.kind,
+                    workload.name,
+                    container,
+                    workload.namespace,
+                    frozenset(_whole(found, workload.namespace, one)),
+                ),
+            )
+
+
+def _whole(found: Objects, namespace: str, container: Tree) -> Iterator[str]:
+    """Yield the names that ``envFrom`` gives, of the objects that are in the export."""
+    for node in items(container.get("envFrom")):
+        for key, kind in (("secretRef", "Secret"), ("configMapRef", "ConfigMap")):
+            reference = node.tree(key) if isinstance(node, Tree) else None
+            if reference is None or not isinstance(node, Tree):
+                continue
+            holder = found.holder(kind, namespace, reference.text("name") or "")
+            prefix = node.text("prefix") or ""
+            yield from (prefix + name for name in (holder.values if holder else ()))
