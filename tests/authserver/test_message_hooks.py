@@ -57,3 +57,24 @@ async def test_text_messages(open_server: OpenAuth) -> None:
             assert (sms["phone"], sms["sms_type"]) == ("15005550006", "sms")
             body = {"phone": "+15005550006", "token": sms["otp"], "type": "sms"}
             assert (await auth.http.post("/verify", json=body)).status_code == 200
+
+
+async def test_the_budgets_count_for_hooks_too(open_server: OpenAuth) -> None:
+    async with hook_server() as server:
+        few = {
+            "GOTRUE_RATE_LIMIT_EMAIL_SENT": "1",
+            "GOTRUE_RATE_LIMIT_SMS_SENT": "1",
+            "GOTRUE_SMTP_MAX_FREQUENCY": "0s",
+            "GOTRUE_SMS_MAX_FREQUENCY": "0s",
+            "GOTRUE_EXTERNAL_PHONE_ENABLED": "true",
+        }
+        both = {**hooked("SEND_EMAIL", server), **hooked("SEND_SMS", server)}
+        async with open_server(**both, **few) as auth:
+            await auth.sign_up()
+            for contact, code in (
+                ({"email": "ada@example.com"}, "over_email_send_rate_limit"),
+                ({"phone": "+15005550006"}, "over_sms_send_rate_limit"),
+            ):
+                assert (await auth.http.post("/otp", json=contact)).status_code == 200
+                await auth.refused(429, code, "POST", "/otp", json=contact)
+    assert len(server.asked) == 2
