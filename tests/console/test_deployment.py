@@ -341,6 +341,9 @@ async def test_bad_input_is_an_error_of_the_caller(scene: Scene) -> None:
     for path in ("/migrate/plans/nothing", "/nothing", "/doctor/cells/x/y"):
         assert (await ada.get(path)).status_code in (404, 409), path
     assert (await ada.post("/migrate/plan", jwks_cache="soon")).status_code == 400
+    assert (await ada.post("/migrate/plan", alg="none")).status_code == 400
+    unknown = await ada.post("/migrate/rotation", verb="revoke", kid="nobody")
+    assert unknown.status_code in (400, 404, 409)
     assert (await ada.call("POST", "/deployment/changes/newest/undo", {})).status_code == 409
     assert (await ada.call("DELETE", "/deployment/job")).status_code == 409
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
 from keyturn.console.deployment.jobs import Job, Kind
 from keyturn.console.deployment.shelf import Shelved
@@ -18,6 +19,9 @@ from keyturn.flows.rehearse import Moment as RehearsalMoment
 from keyturn.flows.rotate import TurnWish
 from keyturn.migrate.run import NothingToDo, RunUnderWay
 from keyturn.migrate.wording import in_words
+
+ALGORITHMS: Final = ("ES256", "RS256", "EdDSA")
+"""Of keys that a migration can make; the first is what it makes when nobody says otherwise."""
 
 
 class NotConfirmed(ForgedRequest):
@@ -161,6 +165,13 @@ def _settled(services: DeploymentServices) -> None:
             f"The change “{found[-1].plan.title}” is not finished.",
             hint="Go on with it, or take it back; then look at the next plan.",
         )
+
+
+def algorithm(text: str) -> str:
+    """Return the algorithm of a new key, ES256 for an empty text; raises :class:`BadRequest`."""
+    if text not in ("", *ALGORITHMS):
+        raise BadRequest(f"The algorithm of a new key is one of {', '.join(ALGORITHMS)}.")
+    return text or ALGORITHMS[0]
 
 
 def jwks_cache(text: str) -> int:

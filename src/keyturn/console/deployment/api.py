@@ -32,7 +32,6 @@ from keyturn.profiles.request import CredentialKind
 Call = CallOf[DeploymentServices]
 _MOST: Final = 200
 _VERBS: Final = ("migrate", "rotate", "publish", "revoke")
-_ALGORITHMS: Final = ("ES256", "RS256", "EdDSA")
 
 
 async def show(call: Call) -> object:
@@ -59,7 +58,7 @@ async def make_plan(call: Call) -> object:
     verb = text(call.body, "verb", among=_VERBS)
     cache = acts.jwks_cache(str(call.body.get("jwks_cache", "")))
     if verb == "migrate":
-        alg = text({"alg": "ES256", **call.body}, "alg", among=_ALGORITHMS)
+        alg = acts.algorithm(str(call.body.get("alg", "")))
         why = text(call.body, "i_know") if "i_know" in call.body else None
         wish = Wish(alg=alg, extra_caches=cache, i_know=why)
         return plan_json(await acts.plan_migration(call.services, wish, call.now))

@@ -43,7 +43,7 @@ async def plan_phase(visit: Visitor) -> Response:
     """``POST /migrate/plan``: make the plan of the next phase and look at it."""
     try:
         wish = Wish(
-            alg=visit.form.get("alg") or "ES256",
+            alg=acts.algorithm(visit.form.get("alg", "")),
             extra_caches=acts.jwks_cache(visit.form.get("jwks_cache", "")),
             i_know=visit.form.get("i_know", "").strip() or None,
         )
