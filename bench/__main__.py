@@ -11,7 +11,7 @@ from pathlib import Path
 import psutil
 from tests.support.stack import NOTES, Stack, free_port, keyturn
 
-from bench import auth, doctor, verify
+from bench import accounts, auth, doctor, verify
 from bench.load import Repeat, Script, request, run
 from bench.report import Report
 
@@ -116,10 +116,12 @@ def running_stack(report: Report, seconds: float) -> None:
 def main() -> None:
     """Run the chosen measurements and print them."""
     parser = argparse.ArgumentParser(prog="make bench ARGS=")
-    parser.add_argument("--only", choices=("verify", "doctor", "stack", "all"), default="all")
+    parts = ("verify", "doctor", "stack", "accounts", "all")
+    parser.add_argument("--only", choices=parts, default="all")
     parser.add_argument("--seconds", type=float, default=5.0, help="length of each load")
     parser.add_argument("--rounds", type=int, default=41, help="rounds of each comparison")
     parser.add_argument("--tokens", type=int, default=1_000_000, help="most distinct tokens")
+    parser.add_argument("--users", type=int, default=2_000_000, help="most users of a database")
     parser.add_argument("--no-write", action="store_true", help="leave docs/benchmarks.md alone")
     options = parser.parse_args()
     if options.only in ("verify", "all"):
@@ -141,6 +143,11 @@ def main() -> None:
     if options.only in ("stack", "all"):
         report = Report("stack")
         running_stack(report, options.seconds)
+        if not options.no_write:
+            report.write(DOCUMENT)
+    if options.only in ("accounts", "all"):
+        report = Report("accounts")
+        accounts.measure(report, options.seconds, options.users)
         if not options.no_write:
             report.write(DOCUMENT)
 

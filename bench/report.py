@@ -10,7 +10,12 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
-TITLES = {"stack": "The running stack", "verify": "The verifier", "doctor": "Doctor"}
+TITLES = {
+    "stack": "The running stack",
+    "accounts": "Accounts",
+    "verify": "The verifier",
+    "doctor": "Doctor",
+}
 HEAD = """# Benchmarks
 
 Written by `make bench`; `make bench ARGS="--only verify"` renews one part and keeps the other.

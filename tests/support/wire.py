@@ -70,13 +70,11 @@ async def _relay(
     onward.write(length + await reader.readexactly(int.from_bytes(length) - 4))
 
     async def forth() -> None:
-        while True:
-            kind = await _pass_on(reader, onward)
+        async for kind in _passed_on(reader, onward):
             spoken.statements += kind in _RUN
 
     async def back() -> None:
-        while True:
-            kind = await _pass_on(there, writer)
+        async for kind in _passed_on(there, writer):
             spoken.round_trips += kind == _READY
 
     ways = [asyncio.create_task(forth()), asyncio.create_task(back())]
@@ -88,8 +86,12 @@ async def _relay(
         await asyncio.gather(*ways, return_exceptions=True)
 
 
-async def _pass_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bytes:
-    """Relay one message and return its type."""
-    head = await reader.readexactly(5)
-    writer.write(head + await reader.readexactly(int.from_bytes(head[1:]) - 4))
-    return head[:1]
+async def _passed_on(
+    reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+) -> AsyncIterator[bytes]:
+    """Relay messages; yields the type of each before it goes on: a count is never late."""
+    while True:
+        head = await reader.readexactly(5)
+        rest = await reader.readexactly(int.from_bytes(head[1:]) - 4)
+        yield head[:1]
+        writer.write(head + rest)
