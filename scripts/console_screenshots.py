@@ -18,7 +18,7 @@ from playwright.async_api import Page, async_playwright  # noqa: E402
 from tests.conftest import TEMPLATE, Database, _start_with_template, as_superuser  # noqa: E402
 from tests.support.browser import ARGUMENTS, CHROMIUM  # noqa: E402
 from tests.support.console import Hands  # noqa: E402
-from tests.support.console_scene import lived_in, served  # noqa: E402
+from tests.support.console_scene import lived_in, person_id, served  # noqa: E402
 
 from keyturn.adapters.postgres.cluster import EmbeddedPostgres  # noqa: E402
 
@@ -26,7 +26,7 @@ IMAGES = ROOT / "docs" / "images"
 WIDE = (1200, 800)
 PHONE = (360, 740)
 # These are shown dark and on a phone as well.
-EVERY_WAY = frozenset({"overview", "signing-keys", "rotate-refused"})
+EVERY_WAY = frozenset({"overview", "signing-keys", "rotate-refused", "user", "jwks"})
 
 
 async def main(folder: Path) -> None:
@@ -85,6 +85,10 @@ async def _walk(page: Page, address: str, folder: Path, name: str, hands: Hands)
         "api-keys": "/api-keys",
         "create-api-key": "/api-keys/new",
         "jwks": "/jwks",
+        "users": "/users",
+        "user": f"/users/{person_id('ada')}",
+        "ban": f"/users/{person_id('grace')}/ban",
+        "inbox": "/inbox",
         "audit-log": "/audit-log",
     }
     for title, path in pages.items():

@@ -10,7 +10,7 @@ from tests.conftest import Database
 from tests.support.browser import AXE, findings, why_not
 from tests.support.console import Hands, open_console
 from tests.support.console_browser import enter, opened
-from tests.support.console_scene import lived_in
+from tests.support.console_scene import lived_in, person_id
 
 REASON = why_not()
 pytestmark = [
@@ -30,6 +30,8 @@ async def paths_of(hands: Hands) -> list[str]:
         f"/signing-keys/{ring.in_use.kid}", f"/signing-keys/{former.kid}/revoke",
         f"/signing-keys/{ring.standby[0].kid}/revoke", "/api-keys", "/api-keys/new",
         f"/api-keys/{first.id}/revoke", "/api-keys/legacy/off", "/jwks", "/audit-log",
+        "/users", "/users?q=nobody", f"/users/{person_id('ada')}", f"/users/{person_id('ada')}/ban",
+        f"/users/{person_id('alan')}/ban", f"/users/{person_id('ada')}/sign-out", "/inbox",
         "/signing-keys/nobody",
     ]  # fmt: skip
 

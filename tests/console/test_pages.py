@@ -274,10 +274,10 @@ async def test_the_jwks_page_compares_with_the_ring(database: Database) -> None:
     assert "It is current: 2 keys" in page
     assert "max-age=600" in page
 
-    async def stale() -> HttpAnswer:
+    async def stale(_url: str | None) -> HttpAnswer:
         return HttpAnswer(200, {}, b'{"keys":[]}', 0.001)
 
-    async def broken() -> HttpAnswer:
+    async def broken(_url: str | None) -> HttpAnswer:
         return HttpAnswer(502, {}, b"<html>", 0.001)
 
     for fetch, words in ((stale, "It differs from the ring"), (broken, "could not be fetched")):

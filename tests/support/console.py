@@ -87,7 +87,8 @@ async def open_console(database: Database, *, legacy: Secret | None = None) -> H
     def now() -> datetime:
         return hands.now
 
-    async def fetch_jwks() -> HttpAnswer:
+    async def fetch_jwks(url: str | None) -> HttpAnswer:
+        del url
         body = msgspec.json.encode((await store.load()).public_jwks())
         return HttpAnswer(200, {"cache-control": "public, max-age=600"}, body, 0.001)
 

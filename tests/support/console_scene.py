@@ -7,6 +7,8 @@ import contextlib
 import os
 import socket
 from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
+from datetime import timedelta
 
 import uvicorn
 from tests.conftest import Database
@@ -14,8 +16,11 @@ from tests.support.console import Hands, open_console
 
 from keyturn.apikeys.opaque import OpaqueKind
 from keyturn.console.app import console_app
+from keyturn.console.counts import Counts
 from keyturn.flows import apikeys, keys
 from keyturn.flows.ports.apikeys import Role
+from keyturn.flows.ports.inbox import CaughtMail
+from keyturn.gateway.traffic import Fetch, Traffic
 from keyturn.keyring.change import Intent
 from keyturn.secret import Secret
 
@@ -61,9 +66,70 @@ async def lived_in(database: Database) -> Hands:
     hands.forward(days=90)
     await keys.rotate(services.bench, _who(hands, "every quarter"))
     hands.forward(minutes=8)
+    await _people(database, hands)
+    hands.services = replace(
+        hands.services,
+        counts=Counts(hands.services.desk, lambda: _an_hour(hands)),
+        inbox=lambda: (_mail(hands),),
+    )
     used = [record for record in await services.api_keys.list() if record.active]
     await services.api_keys.touch({record.id: hands.now for record in used if record.name != "ios"})
     return hands
+
+
+_USER = """
+insert into auth.users (instance_id, id, aud, role, email, email_confirmed_at, raw_app_meta_data,
+                        raw_user_meta_data, created_at, updated_at, last_sign_in_at, banned_until)
+values ('00000000-0000-0000-0000-000000000000', $1, 'authenticated', 'authenticated', $2, $3,
+        '{}', '{}', $3, $3, $4, $5)
+"""
+_SESSION = """
+insert into auth.sessions (id, user_id, created_at, updated_at, refreshed_at, user_agent, ip)
+values (gen_random_uuid(), $1, $2, $3, $3 at time zone 'utc', $4, '192.0.2.7')
+"""
+_AGENTS = (
+    "Mozilla/5.0 (X11; Linux x86_64; rv:130.0) Gecko/20100101 Firefox/130.0",
+    "Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) Version/18.0 Safari/604.1",
+    "python-httpx/0.28.1",
+)
+_NAMES = ("ada", "grace", "edsger", "barbara", "alan", "katherine")
+
+
+def person_id(name: str) -> str:
+    """Return the id of one of the accounts."""
+    return f"00000000-0000-4000-8000-00000000000{_NAMES.index(name)}"
+
+
+async def _people(database: Database, hands: Hands) -> None:
+    """Add six accounts with sessions of several ages; one is banned."""
+    pool = await database.pool()
+    for number, name in enumerate(_NAMES):
+        user_id, now = person_id(name), hands.now
+        banned = now + timedelta(days=7) if name == "alan" else None
+        created = now - timedelta(days=40 - number)
+        last = now - timedelta(hours=number + 1)
+        await pool.execute(_USER, user_id, f"{name}@example.com", created, last, banned)
+        for place, agent in enumerate(_AGENTS[: 0 if banned else 3 - number % 3]):
+            seen = now - timedelta(minutes=4 + 15 * place + number)
+            await pool.execute(_SESSION, user_id, now - timedelta(days=3 + place), seen, agent)
+
+
+async def _an_hour(hands: Hands) -> Traffic:
+    """What the gateway saw: a client that caches, one that does not, one that came by."""
+    now = hands.now
+    times = [("192.0.2.10", 10.0 * number) for number in range(6)]
+    times += [("198.51.100.4", number / 12) for number in range(200)]
+    times += [("203.0.113.80", 41.0)]
+    fetches = [Fetch(now - timedelta(minutes=before), client, 200) for client, before in times]
+    fetches.sort(key=lambda fetch: fetch.at)
+    return Traffic(now - timedelta(hours=1), fetches, {"ES256": 3120}, {})
+
+
+def _mail(hands: Hands) -> CaughtMail:
+    link = "http://127.0.0.1:8000/auth/v1/verify?token=…&type=signup"
+    text = f"Confirm your email address\n\nFollow this link: {link}\n\nOr enter the code: ••••••"
+    to = ("katherine@example.com",)
+    return CaughtMail(1, hands.now, "noreply@example.com", to, "Confirm", text, "", (link,))
 
 
 def _who(hands: Hands, why: str | None = None) -> Intent:

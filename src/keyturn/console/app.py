@@ -74,6 +74,7 @@ LIVE: Final[tuple[tuple[str, Fragment], ...]] = (
     ("/live/signing-keys", signing_keys.fragment),
     ("/live/rotate", signing_keys.rotate_fragment),
     ("/live/inbox", inbox.fragment),
+    ("/live/jwks", jwks.fragment),
 )
 
 # What changes something (POST).

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -17,7 +18,9 @@ from keyturn.flows.ports.audit import AuditFilter
 from keyturn.flows.ports.http import HttpAnswer
 
 FILTER_FIELDS: Final = ("subject", "verb", "subject_id", "actor")
-_HEADERS: Final = ("cache-control", "etag", "age", "content-type")
+_CACHES: Final = ("age", "via", "x-cache", "cf-cache-status")
+_HEADERS: Final = ("cache-control", "etag", *_CACHES, "content-type")
+_MAX_AGE: Final = re.compile(r"(?:s-maxage|max-age)=(\d{1,9})")
 _LARGEST: Final = 1 << 62
 
 
@@ -57,25 +60,50 @@ class Published:
     trouble: str | None = None
 
     @property
+    def missing(self) -> Sequence[str]:
+        """Keys that the ring publishes and the answer lacks: tokens of these fail there."""
+        return sorted(set(self.expected) - set(self.found or ()))
+
+    @property
+    def surplus(self) -> Sequence[str]:
+        """Keys that the answer has and the ring does not publish: still trusted there."""
+        return sorted(set(self.found or ()) - set(self.expected))
+
+    @property
+    def fresh_in(self) -> int | None:
+        """Seconds after which a cache that answered must ask again; None: no cache says so."""
+        held = self.headers or {}
+        limit = _MAX_AGE.search(held.get("cache-control", ""))
+        age = held.get("age", "")
+        if limit is None or not (age.isascii() and age.isdigit()):
+            return None
+        return max(0, int(limit[1]) - int(age[:9]))
+
+    @property
     def current(self) -> bool:
         """Whether the two agree."""
         return self.found is not None and set(self.found) == set(self.expected)
 
 
-async def look(services: Services) -> Published:
-    """Fetch the JWKS through the gateway and compare it with the ring."""
+async def look(services: Services, *, public: bool = False) -> Published:
+    """Fetch the JWKS through the gateway and compare it with the ring.
+
+    ``public``: from the address that clients elsewhere use, so that a cache in between shows.
+    """
     ring = await services.bench.store.load()
     expected = _kids(ring.public_jwks())
-    url = services.addresses.jwks
+    url = services.addresses.public_jwks if public else None
     try:
-        answer = await services.fetch_jwks()
+        answer = await services.fetch_jwks(url)
         document = _document(answer)
     except KeyturnError as error:
-        return Published(url, expected, trouble=error.message)
+        return Published(url or services.addresses.jwks, expected, trouble=error.message)
     except ValueError:
-        return Published(url, expected, trouble="What answers there is no JWKS.")
+        trouble = "What answers there is no JWKS."
+        return Published(url or services.addresses.jwks, expected, trouble=trouble)
     headers = {name: answer.headers[name] for name in _HEADERS if name in answer.headers}
-    return Published(url, expected, answer.status, headers, _kids(document), document)
+    shown = url or services.addresses.jwks
+    return Published(shown, expected, answer.status, headers, _kids(document), document)
 
 
 def read_filter(query: Mapping[str, str]) -> AuditFilter:

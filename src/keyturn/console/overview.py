@@ -31,6 +31,8 @@ class Addresses:
     api: str
     jwks: str
     data_dir: str
+    public_jwks: str | None = None
+    """The JWKS as clients elsewhere reach it, when that is another address."""
 
 
 @dataclass(frozen=True)

@@ -70,8 +70,8 @@ class Services(Reception):
     entropy: Callable[[int], bytes]
     addresses: Addresses
     parts: Callable[[], Sequence[PartLine]]
-    fetch_jwks: Callable[[], Awaitable[HttpAnswer]]
-    """Asks for the public JWKS as any client would; raises ``Unreachable``."""
+    fetch_jwks: Callable[[str | None], Awaitable[HttpAnswer]]
+    """Asks for the JWKS as any client would, here or at a URL; raises ``Unreachable``."""
     show_once: Callable[[Secret], str]
     """Opens the text of an API key that was just made, for the one answer that shows it."""
     inbox: Callable[[], Sequence[CaughtMail]] = tuple

@@ -8,13 +8,12 @@ import socket
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from keyturn.adapters import system
 from keyturn.adapters.console_password import ConsolePassword
 from keyturn.adapters.envoy.traffic import RecentTraffic
-from keyturn.adapters.loopback_http import LoopbackHttpClient
 from keyturn.adapters.postgres.account_store import PostgresAccountStore
 from keyturn.adapters.postgres.audit_store import PostgresAuditLog
 from keyturn.adapters.postgres.pool import Pool
@@ -37,12 +36,11 @@ from keyturn.jose.keys import SigningKey, signing_key_from_secret
 from keyturn.secret import Secret
 from keyturn.secret_access import reveal
 from keyturn.stack.parts import PartState, PartStatus
+from keyturn.wiring.console_jwks import Watched
 from keyturn.wiring.stack_plan import Plan
 
 if TYPE_CHECKING:
     import uvicorn
-
-_FETCH_SECONDS: Final = 5.0
 
 
 @dataclass(frozen=True)
@@ -63,7 +61,7 @@ def console_services(
     inbox: Callable[[], Sequence[CaughtMail]],
 ) -> Services:
     """Return what pages and API work with."""
-    http = LoopbackHttpClient(timeout=_FETCH_SECONDS)
+    watched = Watched(plan.jwks_url, RecentTraffic(plan.where.envoy / ACCESS_LOG, system.now))
     bench = Bench(opened.store, plan.settings.ring, system.entropy, opened.api_keys)
     audit = PostgresAuditLog(opened.pool)
     accounts = plan.settings.accounts
@@ -83,16 +81,22 @@ def console_services(
         limiter=FailureLimiter(system.now),
         clock=system.now,
         entropy=system.entropy,
-        addresses=Addresses(plan.api_url, plan.jwks_url, str(plan.where.root)),
+        addresses=Addresses(plan.api_url, plan.jwks_url, str(plan.where.root), _public_jwks(plan)),
         parts=lambda: [part_line(status) for status in statuses()],
-        fetch_jwks=lambda: http.send("GET", plan.jwks_url),
+        fetch_jwks=watched.fetch,
         show_once=lambda secret: reveal(secret).decode(),
         inbox=inbox,
         desk=desk,
         password=ConsolePassword(plan.where.console_password, opened.hasher),
-        counts=Counts(desk, RecentTraffic(plan.where.envoy / ACCESS_LOG, system.now)),
+        counts=Counts(desk, watched.traffic),
         legacy_key=_legacy_key(plan.settings.process.legacy_secret),
     )
+
+
+def _public_jwks(plan: Plan) -> str | None:
+    """Return where clients elsewhere read the JWKS; None when that is the gateway itself."""
+    url = f"{plan.settings.server.external_url.rstrip('/')}/.well-known/jwks.json"
+    return None if url == plan.jwks_url else url
 
 
 def _legacy_key(secret: Secret | None) -> SigningKey | None:

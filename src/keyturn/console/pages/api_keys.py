@@ -11,6 +11,7 @@ from keyturn.apikeys.errors import UnknownApiKey
 from keyturn.apikeys.opaque import PREFIXES, OpaqueKind
 from keyturn.console.errors import BadRequest
 from keyturn.console.problems import status_of
+from keyturn.console.readiness import readiness
 from keyturn.console.visit import Visit
 from keyturn.errors import KeyturnError
 from keyturn.flows import apikeys
@@ -119,10 +120,12 @@ async def _ask_revoke(visit: Visit, error: KeyturnError | None = None) -> Respon
 
 
 async def _ask_end_legacy(visit: Visit, error: KeyturnError | None = None) -> Response:
+    records = await visit.services.api_keys.list()
     return visit.page(
         "legacy_off",
+        points=readiness(records, await visit.services.counts.traffic(), visit.now),
         status=200 if error is None else status_of(error),
         error=error,
-        keys=legacy_of(await visit.services.api_keys.list()),
+        keys=legacy_of(records),
         form=visit.form,
     )
