@@ -11,7 +11,7 @@ from tests.support.deployments import ASYMMETRIC_ERAS, NOW, healthy
 
 from keyturn.deploy.inventory import VERIFIERS, Kind
 from keyturn.deploy.opened import text
-from keyturn.migrate import phase_one, phase_three, phase_two
+from keyturn.migrate import capabilities, phase_one, phase_three, phase_two
 from keyturn.migrate.deployment_keys import read_keys
 from keyturn.migrate.refusals import CannotMigrate
 from keyturn.profiles.deployment import follow, healthcheck, s3
@@ -91,11 +91,11 @@ def test_realtimes_healthcheck_and_s3_survive_every_phase(walk: Walk) -> None:
 
 def test_signed_urls_of_phase_one_outlive_the_secret(walk: Walk) -> None:
     walk.go(phase_one.steps(walk.inventory, new()))
-    before = phase_one.url_signing_key(walk.inventory)
+    before = capabilities.url_signing_key(walk.inventory)
     walk.go(phase_two.steps(walk.inventory))
     walk.go(phase_three.steps(walk.inventory, new()))
     assert before is not None
-    assert phase_one.url_signing_key(walk.inventory) == before
+    assert capabilities.url_signing_key(walk.inventory) == before
     for service in walk.inventory.services.values():
         if service.kind is not Kind.STORAGE:
             held = " ".join(text(one) or "" for one in service.settings.values())

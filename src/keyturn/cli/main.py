@@ -14,6 +14,7 @@ from typing import Final
 import click
 
 from keyturn import __version__
+from keyturn.cli import plain_characters
 from keyturn.cli.output import EXIT_INTERRUPTED, EXIT_USAGE, fail
 from keyturn.errors import KeyturnError, UsageError
 
@@ -164,10 +165,10 @@ def _run(args: list[str]) -> int:
 
 
 def _forgive_missing_characters() -> None:
-    """Replace what a terminal's encoding does not know instead of failing on it."""
+    """Spell plainly what a terminal's encoding does not know instead of failing on it."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="replace")
+            stream.reconfigure(errors=plain_characters.ERRORS)
 
 
 def usage_error(wrong: click.ClickException) -> UsageError:
