@@ -7,7 +7,7 @@ import re
 from tests.support.deployment_documents import ENVOY_BOOTSTRAP
 from tests.support.deployments import Deployment
 
-from keyturn.migrate.live import TOKEN_SETTINGS
+from keyturn.migrate.capabilities import ASYMMETRIC
 from keyturn.migrate.render_envoy import FOLDER, envoy_files
 from keyturn.migrate.render_kong import kong_file
 
@@ -69,6 +69,6 @@ def with_envoy_folder(made: Deployment) -> Deployment:
 
 
 def _without_tokens(made: Deployment, gateway: str) -> Deployment:
-    for name in TOKEN_SETTINGS:
+    for name in ASYMMETRIC:
         made.unset_setting(gateway, name)
     return made

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
-from urllib.parse import urlencode
 
 import msgspec
 
-from keyturn.errors import Unreachable
+from keyturn.adapters.sms_post import post_form
 from keyturn.flows.ports.http import HttpAnswer, HttpClient
 from keyturn.flows.ports.messages import MessageNotSent
 from keyturn.secret import Secret
 from keyturn.secret_access import reveal
 
-_FORM: Final = "application/x-www-form-urlencoded"
 _ERRORS: Final = 400
 
 
@@ -29,7 +28,7 @@ class SmsAccount:
     url: str = ""
 
 
-class _FormSms:
+class _FormSms(ABC):
     """Implements :class:`keyturn.flows.ports.messages.SmsSender` for a service of its own form."""
 
     name = ""
@@ -44,13 +43,9 @@ class _FormSms:
         """Return the service's id of the message; raises ``MessageNotSent``, also for WhatsApp."""
         if channel != "sms":
             raise MessageNotSent(f"{self.name} sends SMS only, not {channel[:16]}.")
-        headers = {"content-type": _FORM, **self.headers()}
         url = (self._account.url or self.url) + self.path
-        body = urlencode(self.form(phone, text)).encode()
-        try:
-            answer = await self._http.send("POST", url, headers=headers, body=body)
-        except Unreachable as problem:
-            raise MessageNotSent("The SMS provider cannot be reached.") from problem
+        form = self.form(phone, text)
+        answer = await post_form(self._http, url, form, self.headers())
         return self._sent(answer)
 
     def _sent(self, answer: HttpAnswer) -> str:
@@ -73,13 +68,13 @@ class _FormSms:
         """Return further headers."""
         return {}
 
+    @abstractmethod
     def form(self, phone: str, text: str) -> Mapping[str, str]:
         """Return the body."""
-        raise NotImplementedError
 
+    @abstractmethod
     def read(self, document: Mapping[str, Any]) -> tuple[bool, object]:
         """Return whether it was sent, and the id of the message or the number of the error."""
-        raise NotImplementedError
 
 
 class MessageBirdSms(_FormSms):

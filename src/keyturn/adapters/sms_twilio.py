@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import base64
 from dataclasses import dataclass
 from typing import Final
-from urllib.parse import quote, urlencode
+from urllib.parse import quote
 
 import msgspec
 
-from keyturn.errors import Unreachable
+from keyturn.adapters.sms_post import basic, post_form
 from keyturn.flows.ports.http import HttpAnswer, HttpClient
 from keyturn.flows.ports.messages import MessageNotSent
 from keyturn.secret import Secret
-from keyturn.secret_access import reveal
 
 TWILIO: Final = "https://api.twilio.com"
 _CREATED: Final = frozenset({200, 201})
@@ -49,16 +47,9 @@ class TwilioSms:
         """Return Twilio's id of the message; raises ``MessageNotSent`` with its error number."""
         account = self._account
         path = f"/2010-04-01/Accounts/{quote(account.account_sid, safe='')}/Messages.json"
-        pair = f"{account.account_sid}:".encode() + reveal(account.auth_token)
-        headers = {
-            "authorization": "Basic " + base64.b64encode(pair).decode(),
-            "content-type": "application/x-www-form-urlencoded",
-        }
-        body = urlencode(self._form(phone, text, channel)).encode()
-        try:
-            answer = await self._http.send("POST", account.url + path, headers=headers, body=body)
-        except Unreachable as problem:
-            raise MessageNotSent("The SMS provider cannot be reached.") from problem
+        form = self._form(phone, text, channel)
+        headers = basic(account.account_sid, account.auth_token)
+        answer = await post_form(self._http, account.url + path, form, headers)
         return _sid(answer)
 
     def _form(self, phone: str, text: str, channel: str) -> dict[str, str]:

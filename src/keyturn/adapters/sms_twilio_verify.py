@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
-from urllib.parse import quote, urlencode
+from urllib.parse import quote
 
 import msgspec
 
-from keyturn.errors import Unreachable
+from keyturn.adapters.sms_post import basic, post_form
 from keyturn.flows.ports.http import HttpAnswer, HttpClient
 from keyturn.flows.ports.messages import MessageNotSent
 from keyturn.secret import Secret
-from keyturn.secret_access import reveal
 
 VERIFY: Final = "https://verify.twilio.com"
 _GOOD: Final = frozenset({200, 201})
@@ -62,17 +60,9 @@ class TwilioVerifySms:
 
     async def _post(self, what: str, form: Mapping[str, str]) -> HttpAnswer:
         account = self._account
-        pair = f"{account.account_sid}:".encode() + reveal(account.auth_token)
-        headers = {
-            "authorization": "Basic " + base64.b64encode(pair).decode(),
-            "content-type": "application/x-www-form-urlencoded",
-        }
         url = f"{account.url}/v2/Services/{quote(account.service, safe='')}/{what}"
-        body = urlencode(form).encode()
-        try:
-            return await self._http.send("POST", url, headers=headers, body=body)
-        except Unreachable as problem:
-            raise MessageNotSent("The SMS provider cannot be reached.") from problem
+        headers = basic(account.account_sid, account.auth_token)
+        return await post_form(self._http, url, form, headers)
 
 
 def _read(answer: HttpAnswer) -> _Verification:

@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any, Final, cast
+from typing import Final, cast
 
 from starlette.applications import Starlette
-from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import (
-    HTMLResponse,
     JSONResponse,
-    PlainTextResponse,
-    RedirectResponse,
     Response,
 )
 from starlette.routing import Route
 
+from keyturn.console.answers import HANDLERS, file_routes
 from keyturn.console.api.call import endpoint
 from keyturn.console.api.document import PATH, document
 from keyturn.console.api.operations import OPERATIONS, PREFIX
 from keyturn.console.api.schemas import SCHEMAS
-from keyturn.console.errors import BadRequest, NotFound, NotSignedIn
 from keyturn.console.guard import App, guarded
 from keyturn.console.live import Fragment, live
 from keyturn.console.origin import Origin
@@ -34,15 +30,8 @@ from keyturn.console.pages import (
     signing_keys,
     users,
 )
-from keyturn.console.problems import as_json, extra_headers, status_of
 from keyturn.console.services import Services
-from keyturn.console.view import SCRIPT, STYLESHEET, render, static
-from keyturn.console.visit import Endpoint, Handler, acting, signed_in
-from keyturn.errors import KeyturnError
-
-STATIC: Final = ((STYLESHEET, "text/css"), (SCRIPT, "text/javascript"))
-_API: Final = "/admin/"
-_LIVE: Final = "/live/"
+from keyturn.console.visit import Handler, acting, signed_in
 
 # What is looked at (GET). A fixed path stands before the one whose last part is a name.
 PAGES: Final[tuple[tuple[str, Handler], ...]] = (
@@ -99,7 +88,7 @@ def console_app(
     ``public`` and ``hops`` are those of :func:`keyturn.console.guard.guarded`.
     """
     routes = [
-        *(Route(f"/{name}", _file(name, kind), methods=["GET"]) for name, kind in STATIC),
+        *file_routes(),
         Route(sign_in.SIGN_IN, sign_in.look(services), methods=["GET"]),
         Route(sign_in.SIGN_IN, sign_in.enter(services), methods=["POST"]),
         Route("/sign-out", sign_in.leave(services), methods=["POST"]),
@@ -117,45 +106,11 @@ def console_app(
         Route(PATH, _document, methods=["GET"]),
         Route("/inbox.json", inbox.moved, methods=["GET"]),
     ]
-    handlers: dict[Any, Any] = {KeyturnError: _on_problem, HTTPException: _on_http}
-    app = Starlette(routes=routes, exception_handlers=handlers)
+    app = Starlette(routes=routes, exception_handlers=HANDLERS)
     app.router.redirect_slashes = False
     return guarded(cast("App", app), host, public, hops)
-
-
-def _file(name: str, kind: str) -> Endpoint:
-    async def endpoint(request: Request) -> Response:
-        del request
-        lasting = {"cache-control": "public, max-age=86400"}
-        return Response(static(name), media_type=kind, headers=lasting)
-
-    return endpoint
 
 
 async def _document(request: Request) -> Response:
     del request
     return JSONResponse(document(OPERATIONS, SCHEMAS))
-
-
-async def _on_problem(request: Request, problem: Exception) -> Response:
-    """Answer in the caller's language; who is not signed in is led to the sign-in page."""
-    error = cast("KeyturnError", problem)
-    if request.url.path.startswith(_API):
-        return JSONResponse(as_json(error), status_of(error), extra_headers(error))
-    if request.url.path.startswith(_LIVE):
-        return PlainTextResponse(error.message, status_of(error), extra_headers(error))
-    if isinstance(error, NotSignedIn) and request.method in ("GET", "HEAD"):
-        return RedirectResponse(sign_in.SIGN_IN, 303)
-    page = render("problem_outside", error=error, path=request.url.path)
-    return HTMLResponse(page, status_of(error), extra_headers(error))
-
-
-async def _on_http(request: Request, problem: Exception) -> Response:
-    refused = cast("HTTPException", problem)
-    error: KeyturnError = NotFound()
-    if refused.status_code != 404:
-        error = BadRequest(f"{refused.detail}.")
-    if request.url.path.startswith(_API):
-        return JSONResponse(as_json(error), refused.status_code, refused.headers)
-    page = render("problem_outside", error=error, path=request.url.path)
-    return HTMLResponse(page, refused.status_code, refused.headers)

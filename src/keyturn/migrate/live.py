@@ -16,13 +16,13 @@ from keyturn.deploy.inventory import Document, Inventory, Kind, Service
 from keyturn.deploy.opened import text
 from keyturn.deploy.setting import Origin
 from keyturn.deploy.watched import watched_folder
+from keyturn.migrate.capabilities import ASYMMETRIC
 from keyturn.migrate.commands import Way
 from keyturn.profiles.rest import is_true
 
 KEPT_REVOKED: Final = ((12,), (12, 2, 9))
 """From the first to before the second, PostgREST's cache went on accepting the tokens of a key that
 a reload took away (#4014)."""
-TOKEN_SETTINGS: Final = ("ANON_KEY_ASYMMETRIC", "SERVICE_ROLE_KEY_ASYMMETRIC")
 _TOKEN: Final = re.compile(r"eyJ[\w-]+\.eyJ[\w-]+\.[\w-]+")
 _ENVOY_SECONDS: Final = 2
 _NOTIFY_SECONDS: Final = 8
@@ -193,7 +193,7 @@ def _quoted(config: str) -> str:
 
 
 def _token_in_environment(service: Service) -> str | None:
-    return next((name for name in TOKEN_SETTINGS if service.value(name)), None)
+    return next((name for name in ASYMMETRIC if service.value(name)), None)
 
 
 _WAYS: Final[Mapping[Kind, Callable[[Inventory, Service], Live | NotLive]]] = {

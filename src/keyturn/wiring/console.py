@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import socket
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -142,13 +141,7 @@ class ConsoleServer:
         import uvicorn
 
         from keyturn.console.app import console_app
-
-        class QuietServer(uvicorn.Server):
-            """A server that does not touch the process's signal handlers."""
-
-            @contextlib.contextmanager
-            def capture_signals(self) -> Iterator[None]:
-                yield
+        from keyturn.wiring.quiet_server import QuietServer
 
         services = self._services()
         self._streams = services.streams

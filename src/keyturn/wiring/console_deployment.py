@@ -8,7 +8,7 @@ import ipaddress
 import os
 import signal
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -90,13 +90,7 @@ class DeploymentConsole:
         import uvicorn
 
         from keyturn.console.deployment.app import deployment_app
-
-        class QuietServer(uvicorn.Server):
-            """A server that leaves signals to us."""
-
-            @contextlib.contextmanager
-            def capture_signals(self) -> Iterator[None]:
-                yield
+        from keyturn.wiring.quiet_server import QuietServer
 
         config = uvicorn.Config(
             deployment_app(self._services, self._host),

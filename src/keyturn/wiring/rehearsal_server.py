@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import socket
-from collections.abc import Iterator
 from typing import Any, Final
 
 import uvicorn
+
+from keyturn.wiring.quiet_server import QuietServer
 
 _START_SECONDS: Final = 10.0
 _NO_HANDSHAKE: Final = "ASGI callable returned without completing handshake."
@@ -18,21 +18,12 @@ logging.getLogger("uvicorn.error").addFilter(lambda record: record.msg != _NO_HA
 _POLL: Final = 0.005
 
 
-class _Quiet(uvicorn.Server):
-    """uvicorn without its signal handlers: signals are for the command, not for its services."""
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        """Capture none."""
-        yield
-
-
 class LocalServer:
     """One service; its port stays the same while nobody else takes it."""
 
     def __init__(self) -> None:
         self._port = 0
-        self._server: _Quiet | None = None
+        self._server: QuietServer | None = None
         self._task: asyncio.Task[None] | None = None
         self._app: Any = None
 
@@ -71,7 +62,7 @@ class LocalServer:
             timeout_keep_alive=75,
             timeout_graceful_shutdown=1,
         )
-        server = self._server = _Quiet(config)
+        server = self._server = QuietServer(config)
         self._task = asyncio.create_task(server.serve(sockets=[listening]))
         async with asyncio.timeout(_START_SECONDS):
             # uvicorn has no event for it.

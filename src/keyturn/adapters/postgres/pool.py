@@ -168,13 +168,12 @@ class Pool:
             if gone(error):
                 raise unreachable(error) from error
             raise
-        if self._places.wanted:
+        wanted = self._places.wanted
+        self._give_back(held)
+        if wanted:
             # Whoever waits sends its statement before the caller goes on to compute: PostgreSQL
             # then works on it meanwhile.
-            self._give_back(held)
             await asyncio.sleep(0)
-        else:
-            self._give_back(held)
         return result
 
     async def _prepared(

@@ -2,39 +2,33 @@
 
 from __future__ import annotations
 
-from typing import Any, Final, cast
+from typing import Final, cast
 
 from starlette.applications import Starlette
-from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import (
     HTMLResponse,
     JSONResponse,
-    PlainTextResponse,
-    RedirectResponse,
     Response,
 )
 from starlette.routing import Route
 
+from keyturn.console.answers import HANDLERS, file_routes, on_problem
 from keyturn.console.api.call import endpoint
 from keyturn.console.api.document import PATH, document
 from keyturn.console.api.operations import PREFIX
-from keyturn.console.app import STATIC
 from keyturn.console.deployment import page_doctor, page_migrate, page_overview
 from keyturn.console.deployment.api import OPERATIONS
 from keyturn.console.deployment.schemas import SCHEMAS
 from keyturn.console.deployment.workbench import DeploymentServices
-from keyturn.console.errors import BadLink, BadRequest, NotFound, NotSignedIn, ReadOnly
+from keyturn.console.errors import BadLink, NotSignedIn, ReadOnly
 from keyturn.console.guard import App, guarded
 from keyturn.console.live import FragmentOf, live
 from keyturn.console.pages import sign_in
-from keyturn.console.problems import as_json, extra_headers, status_of
-from keyturn.console.view import render, static
+from keyturn.console.view import render
 from keyturn.console.visit import HandlerOf, acting, signed_in
 from keyturn.errors import KeyturnError
 
-_API: Final = "/admin/"
-_LIVE: Final = "/live/"
 _NEW_LINK: Final = "`keyturn console DIR --link` prints a new sign-in link."
 _DESCRIPTION: Final = (
     "The migration, rotation and diagnosis of one deployment folder: the same plans, journal and "
@@ -78,7 +72,7 @@ ACTIONS: Final[tuple[tuple[str, HandlerOf[DeploymentServices]], ...]] = (
 def deployment_app(services: DeploymentServices, host: str = "127.0.0.1") -> App:
     """Return the application; ``host`` is the loopback address at which it is reached."""
     routes = [
-        *(Route(f"/{name}", _file(name, kind), methods=["GET"]) for name, kind in STATIC),
+        *file_routes(),
         Route(sign_in.SIGN_IN, _sign_in, methods=["GET"]),
         Route(sign_in.SIGN_IN, sign_in.enter(services), methods=["POST"]),
         Route("/sign-out", sign_in.leave(services), methods=["POST"]),
@@ -99,19 +93,10 @@ def deployment_app(services: DeploymentServices, host: str = "127.0.0.1") -> App
         ),
         Route(PATH, _document, methods=["GET"]),
     ]
-    handlers: dict[Any, Any] = {KeyturnError: _on_problem, HTTPException: _on_http}
+    handlers = {**HANDLERS, KeyturnError: _on_problem}
     app = Starlette(routes=routes, exception_handlers=handlers)
     app.router.redirect_slashes = False
     return guarded(cast("App", app), host)
-
-
-def _file(name: str, kind: str) -> Any:
-    async def serve(request: Request) -> Response:
-        del request
-        lasting = {"cache-control": "public, max-age=86400"}
-        return Response(static(name), media_type=kind, headers=lasting)
-
-    return serve
 
 
 async def _sign_in(request: Request) -> Response:
@@ -126,26 +111,7 @@ async def _document(request: Request) -> Response:
 
 
 async def _on_problem(request: Request, problem: Exception) -> Response:
-    error = cast("KeyturnError", problem)
-    if isinstance(error, NotSignedIn | BadLink | ReadOnly):
+    if isinstance(problem, NotSignedIn | BadLink | ReadOnly):
         # The classes speak of `keyturn up`, whose links are printed by another command.
-        error.hint = _NEW_LINK
-    if request.url.path.startswith(_API):
-        return JSONResponse(as_json(error), status_of(error), extra_headers(error))
-    if request.url.path.startswith(_LIVE):
-        return PlainTextResponse(error.message, status_of(error), extra_headers(error))
-    if isinstance(error, NotSignedIn) and request.method in ("GET", "HEAD"):
-        return RedirectResponse(sign_in.SIGN_IN, 303)
-    page = render("problem_outside", error=error, path=request.url.path)
-    return HTMLResponse(page, status_of(error), extra_headers(error))
-
-
-async def _on_http(request: Request, problem: Exception) -> Response:
-    refused = cast("HTTPException", problem)
-    error: KeyturnError = NotFound()
-    if refused.status_code != 404:
-        error = BadRequest(f"{refused.detail}.")
-    if request.url.path.startswith(_API):
-        return JSONResponse(as_json(error), refused.status_code, refused.headers)
-    page = render("problem_outside", error=error, path=request.url.path)
-    return HTMLResponse(page, refused.status_code, refused.headers)
+        problem.hint = _NEW_LINK
+    return await on_problem(request, problem)
