@@ -11,6 +11,8 @@ from typing import Final
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from keyturn.authserver.joined import JoinedWrites
+
 MAX_HEADER_BYTES: Final = 64 * 1024
 HEADER_SECONDS: Final = 15.0
 
@@ -30,6 +32,10 @@ class LimitedProtocol(HttpToolsProtocol):
     """No complete set of headers has come yet for the request that is being read."""
     _bytes = 0
     _timer: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Send each answer in one piece."""
+        super().connection_made(JoinedWrites(transport, self.loop))
 
     def data_received(self, data: bytes) -> None:
         """Feed the parser, then see whether it is still inside the headers."""
