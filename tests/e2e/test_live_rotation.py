@@ -4,21 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import json
-import shutil
 import uuid
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import httpx
 import jwt
 import pytest
-from tests.support.stack import Stack, environment, running
+from tests.support.stack import Stack, running
 from tests.support.traffic import Traffic, steady
+from tests.support.worker import worker
 
 pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("rotation"), pytest.mark.timeout(240)]
-JS = Path(__file__).parent / "js"
 FORCE = ("--force", "--reason", "test of a live rotation")
 
 
@@ -26,34 +23,6 @@ def kid_of(token: str) -> str | None:
     """The ``kid`` in a token's header."""
     found: str | None = jwt.get_unverified_header(token).get("kid")
     return found
-
-
-@asynccontextmanager
-async def worker(stack: Stack, key: str = "publishable") -> AsyncIterator[dict[str, Any]]:
-    """A supabase-js application at work; its report is filled when the block ends."""
-    names = {"publishable_key": "PUBLISHABLE_KEY", "anon_key": "ANON_KEY"}
-    env = {name: stack.info[field] for field, name in names.items() if stack.info.get(field)}
-    process = await asyncio.create_subprocess_exec(
-        str(shutil.which("node")),
-        "--no-warnings",
-        "keeps_working.mjs",
-        cwd=JS,
-        env=environment({**env, "API_URL": stack.url, "KEY": key}),
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-    )
-    assert process.stdin
-    assert process.stdout
-    report: dict[str, Any] = {}
-    try:
-        assert (await process.stdout.readline()).strip() == b"ready"
-        yield report
-        process.stdin.close()
-        report |= json.loads(await process.stdout.readline())
-    finally:
-        if process.returncode is None:
-            process.stdin.close()
-            await process.wait()
 
 
 async def keys(stack: Stack, *args: str) -> None:
