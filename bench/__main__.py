@@ -11,7 +11,7 @@ from pathlib import Path
 import psutil
 from tests.support.stack import NOTES, Stack, free_port, keyturn
 
-from bench import accounts, auth, doctor, verify
+from bench import accounts, auth, changes, doctor, verify
 from bench.load import Repeat, Script, request, run
 from bench.report import Report
 
@@ -107,6 +107,7 @@ def running_stack(report: Report, seconds: float) -> None:
             auth.refresh(report, stack, port, seconds)
             auth.password(report, stack, port, seconds)
             reads(report, stack, port, seconds)
+            changes.measure(report, stack, port)
             command_line(report, stack)
             memory(report, stack)
         finally:
