@@ -68,7 +68,14 @@ async def test_a_password_signs_in(database: Database, place: Place) -> None:
     assert (entered.status_code, entered.headers["location"]) == (303, "/")
     assert (await browser.get("/")).status_code == 200
     lines = await hands.services.audit.search(AuditFilter("console"), before=None, limit=9)
-    assert [line.entry.actor for line in lines] == ["password (console)"]
+    assert [(line.entry.actor, line.entry.verb) for line in lines] == [
+        ("password (console)", "sign_in"),
+        ("not signed in (console)", "sign_in_failed"),
+    ]
+    assert lines[1].entry.subject_id == "127.0.0.1"
+    log = (await browser.get("/audit-log?verb=sign_in_failed")).text
+    assert "sign in failed" in log
+    assert WORDS not in log
 
 
 async def test_guesses_are_few_whoever_makes_them(database: Database, place: Place) -> None:
@@ -82,6 +89,11 @@ async def test_guesses_are_few_whoever_makes_them(database: Database, place: Pla
         sent = await browser.post("/sign-in", {"password": "guess"}, x_forwarded_for=address)
         answers.append(sent.status_code)
     assert answers == [403] * 10 + [429]
+    tried = await hands.services.audit.search(
+        AuditFilter(verb="sign_in_failed"), before=None, limit=20
+    )
+    assert len(tried) == 10
+    assert "guess" not in repr(tried)
     assert (await Browser(hands).post("/sign-in", {"password": WORDS})).status_code == 429
     assert (await Browser(hands).sign_in()) is not None
     hands.forward(seconds=61)

@@ -29,7 +29,10 @@ class VisitLog(Protocol):
     """Where it is written down who signed in and out."""
 
     async def record_visit(self, verb: VisitVerb, *, at: datetime, actor: str, visit: str) -> None:
-        """Add that ``actor`` signed in or out; ``visit`` names the session."""
+        """Add that ``actor`` signed in or out; ``visit`` names the session.
+
+        Where a password did not fit there is none: ``visit`` is the address that tried.
+        """
         ...
 
 

@@ -10,14 +10,14 @@ from starlette.responses import JSONResponse, Response
 from keyturn.console.audit_export import as_csv, as_json
 from keyturn.console.facts import FILTER_FIELDS, read_before, read_filter
 from keyturn.console.visit import Visit
-from keyturn.flows.ports.audit import AccountVerb
+from keyturn.flows.ports.audit import AccountVerb, VisitVerb
 from keyturn.keyring.states import Verb
 
 PAGE: Final = 50
 EXPORT: Final = 10_000
 SUBJECTS: Final = ("signing_key", "api_key", "console", "account")
-_OTHERS: Final = ("create", "mint_token", "reseal", "sign_in", "sign_out")
-VERBS: Final = (*Verb, *_OTHERS, *get_args(AccountVerb))
+_OF_KEYS: Final = ("create", "rename", "describe", "mint_token", "reseal")
+VERBS: Final = (*Verb, *_OF_KEYS, *get_args(VisitVerb), *get_args(AccountVerb))
 
 
 async def show(visit: Visit) -> Response:

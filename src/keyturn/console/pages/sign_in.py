@@ -23,6 +23,7 @@ from keyturn.console.visit import (
 )
 
 SIGN_IN = "/sign-in"
+_NOBODY = "not signed in (console)"
 
 
 def look(services: Reception) -> Endpoint:
@@ -75,6 +76,10 @@ async def _by_password(services: Reception, client: str, given: str) -> Session:
         if not await services.password.fits(given):
             for name in (client, EVERYBODY):
                 services.limiter.failed(name)
+            # Bound by the limiter, so the log, which nothing is ever removed from, cannot be filled.
+            await services.audit.record_visit(
+                "sign_in_failed", at=services.clock(), actor=_NOBODY, visit=client[:64]
+            )
             raise BadPassword
     return services.sessions.begin(ACTOR)
 

@@ -9,7 +9,7 @@ from typing import Literal, Protocol
 
 from keyturn.keyring.summary import AuditEntry
 
-VisitVerb = Literal["sign_in", "sign_out"]
+VisitVerb = Literal["sign_in", "sign_out", "sign_in_failed"]
 AccountVerb = Literal["end_session", "end_sessions", "ban", "lift_ban"]
 
 
@@ -43,7 +43,10 @@ class AuditLog(Protocol):
         ...
 
     async def record_visit(self, verb: VisitVerb, *, at: datetime, actor: str, visit: str) -> None:
-        """Add that ``actor`` signed in to the console, or out; ``visit`` names the session."""
+        """Add that ``actor`` signed in to the console, or out; ``visit`` names the session.
+
+        Where a password did not fit there is none: ``visit`` is the address that tried.
+        """
         ...
 
     async def record_account(
