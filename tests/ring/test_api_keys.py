@@ -12,7 +12,13 @@ from tests.support.rings import NOW, Rings, forced
 
 from keyturn.adapters.postgres.apikey_store import CHANNEL, PostgresApiKeyStore
 from keyturn.apikeys import legacy, opaque
-from keyturn.apikeys.errors import AmbiguousApiKey, BadName, DuplicateName, UnknownApiKey
+from keyturn.apikeys.errors import (
+    AmbiguousApiKey,
+    BadDescription,
+    BadName,
+    DuplicateName,
+    UnknownApiKey,
+)
 from keyturn.apikeys.opaque import WrongChecksum
 from keyturn.flows import apikeys
 from keyturn.jose.errors import TokenRejected
@@ -160,3 +166,50 @@ async def test_every_change_of_an_api_key_is_audited(rings: Rings) -> None:
     assert (newest.subject, newest.verb, newest.actor) == ("api_key", "revoke", "ops")
     assert newest.reason == "the laptop was stolen"
     assert newest.subject_id == str((await store.list())[0].id)
+
+
+async def test_a_key_says_what_it_is_for_and_may_be_renamed(rings: Rings) -> None:
+    """The log has the old name and the new one; its text and its use are untouched."""
+    store = await opened(rings)
+    text = await created(store, "billing")
+    (before,) = await store.list()
+    done = await apikeys.relabel(
+        store, forced("moved"), str(before.id), name="invoices", description=" the nightly run "
+    )
+    assert (done.name, done.description) == ("invoices", "the nightly run")
+    assert (done.hash, done.created_at) == (opaque.digest(text), before.created_at)
+    pool = await rings.pool()
+    rows = await pool.fetch(
+        "select verb, from_state, to_state from keyturn.audit_log where subject = 'api_key'"
+        " order by id"
+    )
+    assert [tuple(row) for row in rows][1:] == [
+        ("rename", "billing", "invoices"), ("describe", None, None),
+    ]  # fmt: skip
+    again = await apikeys.relabel(
+        store, forced(), "invoices", name="invoices", description="the nightly run"
+    )
+    assert again == done
+    assert await pool.fetchval("select count(*) from keyturn.audit_log") == len(rows)
+    cleared = await apikeys.relabel(store, forced(), "invoices", name="invoices", description="")
+    assert cleared.description is None
+
+
+async def test_labels_that_are_none_change_nothing(rings: Rings) -> None:
+    """A name that is taken or no name, a text of many lines or without end, a key that ended."""
+    store = await opened(rings)
+    await created(store, "billing")
+    await created(store, "cron")
+    for name, said, wrong in (
+        ("cron", None, DuplicateName),
+        ("Not a name", None, BadName),
+        ("billing", "two\nlines", BadDescription),
+        ("billing", "nul\0", BadDescription),
+        ("billing", "x" * 501, BadDescription),
+    ):
+        with pytest.raises(wrong):
+            await apikeys.relabel(store, forced(), "billing", name=name, description=said)
+    await apikeys.revoke(store, forced(), "cron")
+    with pytest.raises(UnknownApiKey):
+        await apikeys.relabel(store, forced(), "cron", name="other", description=None)
+    assert {record.name for record in await store.list()} == {"billing", "cron"}

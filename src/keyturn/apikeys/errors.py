@@ -18,6 +18,19 @@ class BadName(UsageError):
     code = "bad_name"
 
 
+class BadDescription(UsageError):
+    """An API key's description is one line of at most 500 characters."""
+
+    code = "bad_description"
+
+
+class LegacyNameIsFixed(Conflict):
+    """A legacy API key is named after its role, and keeps that name."""
+
+    code = "legacy_name_is_fixed"
+    default_hint = "Give it a description instead."
+
+
 class UnknownApiKey(UsageError):
     """There is no such active API key."""
 

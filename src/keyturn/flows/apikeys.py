@@ -8,7 +8,13 @@ from typing import Final
 from uuid import UUID
 
 from keyturn.apikeys import legacy, opaque
-from keyturn.apikeys.errors import AmbiguousApiKey, BadName, UnknownApiKey
+from keyturn.apikeys.errors import (
+    AmbiguousApiKey,
+    BadDescription,
+    BadName,
+    LegacyNameIsFixed,
+    UnknownApiKey,
+)
 from keyturn.flows.ports.apikeys import ApiKeyRecord, ApiKeyStore, Kind, Role
 from keyturn.jose.jwks import KeySet
 from keyturn.jose.keys import SigningKey, VerifyingKey
@@ -20,6 +26,7 @@ from keyturn.verify.token import verify
 Entropy = Callable[[int], bytes]
 
 DEFAULT_NAME: Final = "default"
+LONGEST_DESCRIPTION: Final = 500
 _NAME: Final = re.compile(r"[a-z_][a-z0-9_]{1,63}")
 _ROLES: Final[dict[opaque.OpaqueKind, Role]] = {
     "publishable": "anon",
@@ -39,14 +46,17 @@ async def create(
     kind: opaque.OpaqueKind,
     name: str,
     entropy: Entropy,
+    description: str | None = None,
 ) -> tuple[ApiKeyRecord, Secret]:
     """Make and store an ``sb_`` key; its text exists only in the answer.
 
-    Raises ``BadName`` or ``DuplicateName``.
+    Raises ``BadName``, ``BadDescription`` or ``DuplicateName``.
     """
     check_name(name)
+    said = read_description(description)
     minted = opaque.mint(kind, entropy(opaque.ENTROPY_BYTES))
-    return await _add(store, intent, kind, _ROLES[kind], name, minted, entropy), minted.secret
+    record = await _add(store, intent, kind, _ROLES[kind], name, minted, entropy, said)
+    return record, minted.secret
 
 
 async def create_legacy(
@@ -95,6 +105,33 @@ async def register_legacy(
     return await _add(store, intent, "legacy", chosen, chosen, minted, entropy)
 
 
+async def relabel(
+    store: ApiKeyStore, intent: Intent, which: str, *, name: str, description: str | None
+) -> ApiKeyRecord:
+    """Give the active key that ``which`` names this name and description.
+
+    Raises ``BadName``, ``BadDescription``, ``DuplicateName``, ``LegacyNameIsFixed``, and what
+    :func:`revoke` raises when ``which`` names no key.
+    """
+    record = choose(await store.list(), which)
+    said = read_description(description)
+    if name != record.name:
+        check_name(name)
+        if record.kind == "legacy":
+            raise LegacyNameIsFixed
+    done = await store.relabel(
+        record.id,
+        name=name,
+        description=said,
+        now=intent.now,
+        actor=intent.actor,
+        reason=intent.reason,
+    )
+    if done is None:
+        raise UnknownApiKey(f"the API key {record.name} was revoked meanwhile")
+    return done
+
+
 async def revoke(store: ApiKeyStore, intent: Intent, which: str) -> ApiKeyRecord:
     """Revoke the active key named by id, by shown prefix, by name or by its own text.
 
@@ -135,6 +172,14 @@ def check_name(name: str) -> None:
         raise BadName
 
 
+def read_description(text: str | None) -> str | None:
+    """Return ``text`` trimmed, None when nothing is left; raises ``BadDescription``."""
+    said = (text or "").strip()
+    if len(said) > LONGEST_DESCRIPTION or not said.isprintable():
+        raise BadDescription
+    return said or None
+
+
 async def _add(
     store: ApiKeyStore,
     intent: Intent,
@@ -143,6 +188,7 @@ async def _add(
     name: str,
     minted: opaque.Minted,
     entropy: Entropy,
+    description: str | None = None,
 ) -> ApiKeyRecord:
     record = ApiKeyRecord(
         id=UUID(bytes=entropy(16), version=4),
@@ -152,6 +198,7 @@ async def _add(
         hash=minted.hash,
         prefix=minted.prefix,
         created_at=intent.now,
+        description=description,
     )
     await store.add(record, actor=intent.actor, reason=intent.reason)
     return record

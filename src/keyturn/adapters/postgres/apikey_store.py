@@ -34,12 +34,36 @@ class PostgresApiKeyStore:
         columns = (record.id, record.name, record.kind, record.role, record.hash, record.prefix)
         try:
             await self._pool.fetchval(
-                load(_PACKAGE, "apikeys/add"), *columns, record.created_at, actor, reason
+                load(_PACKAGE, "apikeys/add"),
+                *columns,
+                record.description,
+                record.created_at,
+                actor,
+                reason,
             )
         except asyncpg.UniqueViolationError:
             raise DuplicateName(
                 f"there is an active {record.kind} API key named {record.name} already"
             ) from None
+
+    async def relabel(
+        self,
+        key_id: UUID,
+        *,
+        name: str,
+        description: str | None,
+        now: datetime,
+        actor: str,
+        reason: str | None,
+    ) -> ApiKeyRecord | None:
+        """Give an active key this name and description and return it; None when there is none."""
+        try:
+            done = await self._pool.fetchval(
+                load(_PACKAGE, "apikeys/relabel"), key_id, name, description, now, actor, reason
+            )
+        except asyncpg.UniqueViolationError:
+            raise DuplicateName(f"there is an active API key named {name} already") from None
+        return await self._named(key_id) if done else None
 
     async def revoke(
         self, key_id: UUID, *, now: datetime, actor: str, reason: str | None
@@ -48,8 +72,9 @@ class PostgresApiKeyStore:
         done = await self._pool.fetchval(
             load(_PACKAGE, "apikeys/revoke"), key_id, now, actor, reason
         )
-        if not done:
-            return None
+        return await self._named(key_id) if done else None
+
+    async def _named(self, key_id: UUID) -> ApiKeyRecord:
         return next(record for record in await self.list() if record.id == key_id)
 
     async def touch(self, seen: Mapping[UUID | bytes, datetime]) -> None:

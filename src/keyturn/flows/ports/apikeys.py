@@ -27,6 +27,8 @@ class ApiKeyRecord:
     created_at: datetime
     last_used_at: datetime | None = None
     revoked_at: datetime | None = None
+    description: str | None = None
+    """What the key is for, in the words of whoever made it."""
 
     @property
     def active(self) -> bool:
@@ -43,6 +45,22 @@ class ApiKeyStore(Protocol):
 
     async def add(self, record: ApiKeyRecord, *, actor: str, reason: str | None) -> None:
         """Store ``record``; raises ``DuplicateName`` when an active key of its kind has it."""
+        ...
+
+    async def relabel(
+        self,
+        key_id: UUID,
+        *,
+        name: str,
+        description: str | None,
+        now: datetime,
+        actor: str,
+        reason: str | None,
+    ) -> ApiKeyRecord | None:
+        """Give an active key this name and description and return it; None when there is none.
+
+        Raises ``DuplicateName`` when another active key of its kind has the name.
+        """
         ...
 
     async def revoke(
