@@ -8,7 +8,8 @@ from pathlib import Path
 
 WIDTH, LABEL, BAR, GAP, PANEL_GAP, TOP = 760, 150, 16, 6, 44, 74
 STYLE = """
-  text { font: 13px system-ui, sans-serif; fill: #1f2328 }
+  text { font: 13px system-ui, sans-serif; fill: #1f2328;
+    paint-order: stroke; stroke: #ffffff; stroke-width: 3px }
   .title { font-size: 16px; font-weight: 600 } .panel { font-weight: 600 } .note { fill: #57606a }
   .other { fill: #b6c2d1 } .best { fill: #1a7f5a } .raw { stroke: #cf222e; stroke-width: 2 }
   .paper { fill: #ffffff }
@@ -30,11 +31,15 @@ def write(
         parts.append(f'<text class="panel" x="16" y="{y}">{escape(title)}</text>')
         y += 12
         top = y
+        texts = list[str]()  # over the red line, so that it strikes no number out
         for name, value in sorted(panel.items(), key=lambda item: item[1]):
-            parts += _bar(name, value, y, scale, "best" if name == best else "other")
+            bar, *words = _bar(name, value, y, scale, "best" if name == best else "other")
+            parts.append(bar)
+            texts += words
             y += BAR + GAP
         x = LABEL + lines[title] * scale
         parts.append(f'<line class="raw" x1="{x:.1f}" y1="{top - 3}" x2="{x:.1f}" y2="{y - 3}"/>')
+        parts += texts
         y += PANEL_GAP - 12
     path.write_text(_document(y, parts))
 
@@ -42,8 +47,8 @@ def write(
 def _bar(name: str, value: float, y: int, scale: float, kind: str) -> list[str]:
     length, baseline = max(1.0, value * scale), y + BAR - 3
     return [
-        f'<text x="{LABEL - 8}" y="{baseline}" text-anchor="end">{escape(name)}</text>',
         f'<rect class="{kind}" x="{LABEL}" y="{y}" width="{length:.1f}" height="{BAR}" rx="2"/>',
+        f'<text x="{LABEL - 8}" y="{baseline}" text-anchor="end">{escape(name)}</text>',
         f'<text x="{LABEL + length + 6:.1f}" y="{baseline}">{value:.1f}</text>',
     ]
 

@@ -71,7 +71,8 @@ def _line(name: str, points: list[tuple[float, float]], number: int) -> list[str
     path = " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
     dots = [f'<circle class="dot{number}" cx="{x:.1f}" cy="{y:.1f}" r="3"/>' for x, y in points]
     x, y = points[0]
-    label = f'<text class="dot{number}" x="{x:.1f}" y="{y - 8:.1f}">{escape(name)}</text>'
+    label = f'<text class="dot{number}" x="{x:.1f}" y="{y + (18 if number else -8):.1f}">'
+    label += f"{escape(name)}</text>"
     return [f'<polyline class="line{number}" points="{path}"/>', *dots, label]
 
 
