@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -36,6 +35,7 @@ from keyturn.secret import Secret
 from keyturn.secret_access import reveal
 from keyturn.stack.parts import PartState, PartStatus
 from keyturn.wiring.console_jwks import Watched
+from keyturn.wiring.listening import listen
 from keyturn.wiring.stack_plan import Plan
 
 if TYPE_CHECKING:
@@ -155,7 +155,7 @@ class ConsoleServer:
         )
         # Bound here: uvicorn would end the whole process when it cannot.
         try:
-            listening = socket.create_server(("127.0.0.1", self._port))
+            listening = listen("127.0.0.1", self._port)
         except OSError as problem:
             raise ConsolePortLost from problem
         self._server = QuietServer(config)

@@ -7,7 +7,6 @@ import contextlib
 import ipaddress
 import os
 import signal
-import socket
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -24,6 +23,7 @@ from keyturn.secret import Secret
 from keyturn.wiring.console_bench import ConsoleOptions, Deeds, FolderBench, NoApiKeys
 from keyturn.wiring.console_link import Link, make_link
 from keyturn.wiring.deployment_folder import deployment_of
+from keyturn.wiring.listening import listen
 
 if TYPE_CHECKING:
     import uvicorn
@@ -57,9 +57,8 @@ class DeploymentConsole:
         running = self._file.read()
         if running is not None:
             raise AlreadyRuns(f"A console for this folder runs already at {running.url}.")
-        family = socket.AF_INET6 if ":" in self._host else socket.AF_INET
         try:
-            self._listening = socket.create_server((self._host, port), family=family)
+            self._listening = listen(self._host, port)
         except OSError as problem:
             raise PortTaken(f"Port {port} cannot be listened on: {problem.strerror}.") from problem
         name = f"[{self._host}]" if ":" in self._host else self._host
