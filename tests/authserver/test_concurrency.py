@@ -18,6 +18,7 @@ from keyturn.adapters.postgres.pool import Pool
 OpenAuth = Callable[..., AbstractAsyncContextManager[Any]]
 REFRESH = "/token?grant_type=refresh_token"
 ADA = {"email": "ada@example.com", "password": "correct horse"}
+SECRET = "a-legacy-secret-of-more-than-32-bytes"
 CROWD = 50
 VERSIONS = pytest.mark.parametrize("version", ["1", "2"])
 
@@ -137,6 +138,32 @@ async def test_fifty_sign_ups_that_wait_for_their_confirmation_make_one_user(
             assert await pair.count("one_time_tokens") == 1
             await mails.wait(1)
     assert len(mails.messages) == 1
+
+
+async def test_a_code_is_used_once_while_others_are_asked_for(
+    open_server: OpenAuth, database: HasPool, service_role: Callable[[str], dict[str, str]]
+) -> None:
+    headers = service_role(SECRET)
+    async with replicas(open_server, database, GOTRUE_JWT_SECRET=SECRET) as pair:
+        await pair.replicas[0].sign_up()
+        wanted = {"type": "recovery", "email": ADA["email"]}
+        clients = [each.http for each in pair.replicas]
+        link = await clients[0].post("/admin/generate_link", headers=headers, json=wanted)
+        code = {"type": "recovery", "token_hash": link.json()["hashed_token"]}
+        used = answers(await pair.crowd("/verify", code))
+        assert used == {(200, None): 1, (403, "otp_expired"): CROWD - 1}
+        for _ in range(10):  # using locks what asking locks, in the same order
+            link = await clients[0].post("/admin/generate_link", headers=headers, json=wanted)
+            code = {"type": "recovery", "token_hash": link.json()["hashed_token"]}
+            both = await asyncio.gather(
+                *(clients[1].post("/verify", json=code) for _ in range(3)),
+                *(
+                    clients[0].post("/admin/generate_link", headers=headers, json=wanted)
+                    for _ in range(3)
+                ),
+            )
+            assert set(answers(both)) <= {(200, None), (403, "otp_expired")}
+            assert answers(both[3:]) == {(200, None): 3}
 
 
 async def test_a_full_queue_answers_cleanly_and_empties(
