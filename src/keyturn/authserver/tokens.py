@@ -38,6 +38,8 @@ class TokenJson(msgspec.Struct):
     expires_at: int
     refresh_token: str
     user: UserJson
+    provider_token: str | msgspec.UnsetType = msgspec.UNSET
+    provider_refresh_token: str | msgspec.UnsetType = msgspec.UNSET
     weak_password: WeakPasswordJson | msgspec.UnsetType = msgspec.UNSET
 
 
@@ -59,6 +61,8 @@ def granted_reply(granted: Granted) -> Reply:
         granted.expires_at,
         granted.refresh_token,
         user_json(granted.user),
+        granted.provider_token or msgspec.UNSET,
+        granted.provider_refresh_token or msgspec.UNSET,
         WeakPasswordJson(weak.message, weak.reasons) if weak else msgspec.UNSET,
     )
     return Reply(200, _encode(token), [JSON, NO_STORE, *_about(granted)])

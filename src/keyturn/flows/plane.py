@@ -95,6 +95,8 @@ class Granted(msgspec.Struct, frozen=True):
     session_id: str
     refresh: RefreshFacts = RefreshFacts()
     weak_password: WeakPassword | None = None
+    provider_token: str | None = None
+    provider_refresh_token: str | None = None
 
     def __repr__(self) -> str:
         return f"Granted(user={self.user.id}, session={self.session_id})"

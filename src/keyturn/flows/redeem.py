@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
+import msgspec
+
 from keyturn.accounts import one_time
 from keyturn.accounts.errors import refuse
 from keyturn.accounts.identifiers import email_address, phone_number, storable
@@ -85,7 +87,8 @@ async def follow(plane: AuthPlane, token: str, kind: str, client: ClientInfo) ->
 
 
 async def exchange(plane: AuthPlane, code: str, verifier: str, client: ClientInfo) -> Granted:
-    """Use the code of a PKCE flow (``grant_type=pkce``).
+    """Use the code of a PKCE flow (``grant_type=pkce``); of a sign-in with a provider, the
+    provider's tokens come along.
 
     Raises ``pkce_needs_both``, ``no_flow_state``, ``flow_state_expired``, ``bad_code_verifier`` and
     ``user_banned``.
@@ -241,4 +244,11 @@ async def _granted(
     if used.user is None or used.session is None:
         raise refuse("otp_expired")
     token = first_token(session)
-    return await grant(plane, used.user, used.session, token, plane.clock(), client=client)
+    granted = await grant(plane, used.user, used.session, token, plane.clock(), client=client)
+    if used.provider_token is None:
+        return granted
+    return msgspec.structs.replace(
+        granted,
+        provider_token=used.provider_token,
+        provider_refresh_token=used.provider_refresh_token,
+    )

@@ -86,6 +86,10 @@ async def test_with_pkce(open_server: OpenAuth, provider: OidcProvider) -> None:
         token = await auth.http.post("/token?grant_type=pkce", json=body)
         assert token.status_code == 200, token.text
         assert token.json()["user"]["email"] == "ada@example.com"
+        told = {"Authorization": f"Bearer {token.json()['provider_token']}"}
+        async with httpx.AsyncClient() as http:
+            asked = await http.get(f"{provider.issuer}/me", headers=told)
+        assert asked.json()["email"] == "ada@example.com", "the provider knows its token"
 
 
 async def test_a_state_works_once(open_server: OpenAuth, provider: OidcProvider) -> None:
