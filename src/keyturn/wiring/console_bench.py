@@ -5,16 +5,20 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final
 from uuid import UUID
 
 from keyturn.adapters.console_log import ConsoleLog
 from keyturn.adapters.deployment_writer import DeploymentWriter
+from keyturn.adapters.watched_files import WatchedSource
+from keyturn.clock import from_unix
 from keyturn.console.deployment.workbench import Deed
 from keyturn.deploy.inventory import VERIFIERS, Inventory
+from keyturn.deploy.rewrite_dialect import Dialect
 from keyturn.doctor.why import Why
+from keyturn.errors import KeyturnError, WaitNotOver
 from keyturn.flows.apply_status import Standing, status
 from keyturn.flows.change import Deployment, Proposal
 from keyturn.flows.doctor import Examined
@@ -28,11 +32,18 @@ from keyturn.flows.rotate import TurnWish, plan_rotation
 from keyturn.migrate.run import Run
 from keyturn.secret import Secret
 from keyturn.wiring.change import ChangeOptions, Talk, Workshop
+from keyturn.wiring.console_kept import Kept
 from keyturn.wiring.doctor import DoctorOptions, run_diagnosis, run_explanation
 from keyturn.wiring.evidence import gather
 
 _SAME: Final = 600.0
 """Seconds for which a plan that was made is shown again while nothing changed."""
+_EXAMINED: Final = timedelta(minutes=1)
+"""For so long doctor's report is shown again while no file changed."""
+_REFUSED: Final = timedelta(seconds=10)
+"""For so long a refusal is: it may rest on an access log or a database, which go on."""
+_PROGRAM: Final = timedelta(minutes=1)
+"""For so long the program that runs the containers is taken to be the same."""
 
 
 @dataclass(frozen=True)
@@ -60,6 +71,9 @@ class FolderBench:
         self._clock = clock
         self.workshop = Workshop(options.change)
         self._made: dict[object, tuple[datetime, int, Proposal]] = {}
+        self._refused: dict[object, Kept[KeyturnError]] = {}
+        self._examined: Kept[Examined] | None = None
+        self._dialect: tuple[datetime, Dialect] | None = None
 
     @property
     def folder(self) -> str:
@@ -80,8 +94,18 @@ class FolderBench:
         return status(replace(self.workshop.idle_ports(), clock=self._clock))
 
     async def examine(self) -> Examined:
-        """Read the files as doctor does."""
-        return await asyncio.to_thread(run_diagnosis, self._options.doctor)
+        """Read the files as doctor does; the same report again while they are the same."""
+
+        def look() -> Examined:
+            known, now = self._examined, self._clock()
+            if known is not None and known.fits(now, 0):
+                return known.value
+            files = WatchedSource(self.workshop.source)
+            made = run_diagnosis(self._options.doctor, files)
+            self._examined = Kept(made, files, 0, now + _EXAMINED)
+            return made
+
+        return await asyncio.to_thread(look)
 
     async def ask_services(self) -> Examined:
         """Ask what runs as well: the services, and what the command line named."""
@@ -127,18 +151,40 @@ class FolderBench:
         self, wish: Wish | TurnWish, plan: Callable[[Evidence, Deployment], Proposal]
     ) -> Proposal:
         lines = len(self.workshop.journal.records())
-        known = self._made.get(wish)
+        known, refused = self._made.get(wish), self._refused.get(wish)
         if known is not None and await asyncio.to_thread(self._fits, known, lines):
             return known[2]
-        dialect = await self.workshop.dialect()
+        if refused is not None and await asyncio.to_thread(refused.fits, self._clock(), lines):
+            raise refused.value.with_traceback(None)
+        dialect = await self._spoken()
+        files = WatchedSource(self.workshop.source)
 
         def make() -> Proposal:
             seen = gather(self.runs(), self._options.access_log, self._options.database_file)
-            return plan(seen, replace(self.workshop.deployment(dialect), now=self._clock()))
+            deployment = self.workshop.deployment(dialect)
+            return plan(seen, replace(deployment, source=files, now=self._clock()))
 
-        made = await asyncio.to_thread(make)
+        try:
+            made = await asyncio.to_thread(make)
+        except KeyturnError as error:
+            self._refused = {wish: Kept(error, files, lines, self._again(error))}
+            raise
         self._made = {wish: (self._clock(), lines, made)}
         return made
+
+    def _again(self, refused: KeyturnError) -> datetime:
+        """Return when what was refused is tried again: soon, and when a wait is over."""
+        soon = self._clock() + _REFUSED
+        return (
+            min(soon, from_unix(refused.until_unix)) if isinstance(refused, WaitNotOver) else soon
+        )
+
+    async def _spoken(self) -> Dialect:
+        """Return how the program that runs the containers reads files."""
+        known, now = self._dialect, self._clock()
+        if known is None or now >= known[0]:
+            known = self._dialect = (now + _PROGRAM, await self.workshop.dialect())
+        return known[1]
 
     def _fits(self, known: tuple[datetime, int, Proposal], lines: int) -> bool:
         made, then, proposal = known

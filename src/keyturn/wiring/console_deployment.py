@@ -18,7 +18,7 @@ from keyturn.console.deployment.jobs import Jobs
 from keyturn.console.deployment.workbench import DeploymentServices
 from keyturn.console.limiter import FailureLimiter
 from keyturn.console.sessions import Role, Sessions
-from keyturn.errors import Conflict, Unreachable, UsageError
+from keyturn.errors import Conflict, KeyturnError, Unreachable, UsageError
 from keyturn.secret import Secret
 from keyturn.wiring.console_bench import ConsoleOptions, Deeds, FolderBench, NoApiKeys
 from keyturn.wiring.console_link import Link, make_link
@@ -105,9 +105,18 @@ class DeploymentConsole:
             loop.add_signal_handler(name, self._stop, server)
         try:
             loop.call_soon(ready)
+            # Looked at before somebody comes, so that the first page does not wait for it.
+            first = loop.create_task(self._look())
             await server.serve(sockets=[self._listening])
+            await first
         finally:
             await self._services.jobs.close()
+
+    async def _look(self) -> None:
+        from keyturn.console.deployment.facts import gather
+
+        with contextlib.suppress(KeyturnError):
+            await gather(self._services)
 
     def close(self) -> None:
         """Forget the key of links and sessions."""

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from keyturn.adapters.deployment_files import FolderSource
 from keyturn.adapters.system import entropy, now
 from keyturn.deploy.inventory import VERIFIERS, Inventory, Kind
-from keyturn.deploy.source import Ask
+from keyturn.deploy.source import Ask, Source
 from keyturn.errors import UsageError
 from keyturn.flows import doctor as flow
 from keyturn.secret import Secret
@@ -50,12 +50,15 @@ class DoctorOptions:
         return replace(self, probe=None, direct={}, database=None, access_log=None)
 
 
-def run_diagnosis(options: DoctorOptions) -> flow.Examined:
-    """Examine the deployment; raises ``Unreadable`` and ``UsageError``."""
-    source, ask = _deployment(options)
+def run_diagnosis(options: DoctorOptions, source: Source | None = None) -> flow.Examined:
+    """Examine the deployment; raises ``Unreadable`` and ``UsageError``.
+
+    ``source`` reads its files; default: the folder of ``options``.
+    """
+    folder, ask = _deployment(options)
     looks = flow.Looks(_probe(options), _database(options), _logs(options))
-    wish = flow.Wish(options.with_matrix, options.probe_service_role)
-    return asyncio.run(flow.diagnose(source, ask, looks, wish, now=now(), randomness=entropy))
+    wish, read = flow.Wish(options.with_matrix, options.probe_service_role), source or folder
+    return asyncio.run(flow.diagnose(read, ask, looks, wish, now=now(), randomness=entropy))
 
 
 def run_explanation(
