@@ -40,6 +40,8 @@ def put(content: str, value: str, name: str = "K") -> str:
         pytest.param("K\nA=1\n", "new", "K=new\nA=1\n", id="inherited"),
         pytest.param("K=1\nK=2\n", "new", "K=1\nK=new\n", id="the last of two"),
         pytest.param("K=old\r\nB=2\r\n", "new", "K=new\r\nB=2\r\n", id="CRLF"),
+        pytest.param("K=\r\nB=2\r\n", "new", "K=new\r\nB=2\r\n", id="empty, CRLF"),
+        pytest.param("K= \r\n", "new", "K= new\r\n", id="blank, CRLF"),
         pytest.param("\ufeffK=old\n", "new", "\ufeffK=new\n", id="BOM"),
         pytest.param("A=1", "new", "A=1\nK=new", id="append without final newline"),
         pytest.param("A=1\r\nB=2", "new", "A=1\r\nB=2\r\nK=new", id="append CRLF"),

@@ -86,6 +86,9 @@ def _definition(text: str, start: int, file: str) -> tuple[Definition, int]:
     value_start = at + 1
     while value_start < len(text) and text[value_start] in _SPACE:
         value_start += 1
+    if text.startswith("\r\n", value_start - 1):
+        # White space to Compose; here the first half of the line's end, which an empty value keeps.
+        value_start -= 1
     is_quoted = text[value_start : value_start + 1] in ("'", '"') and value_start < len(text)
     end = _closing_quote(text, value_start, file) if is_quoted else _unquoted_end(text, value_start)
     behind = end if is_quoted else line_end(text, end)
