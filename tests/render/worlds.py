@@ -21,6 +21,7 @@ from keyturn.migrate.deployment_keys import read_keys
 from keyturn.profiles.deployment import follow, start_failures
 from keyturn.profiles.request import Credential, CredentialKind
 
+PROBES = ("livenessProbe", "readinessProbe", "startupProbe")
 Meaning = Mapping[tuple[str, str, str], tuple[str, int | None, str | None]]
 
 
@@ -85,7 +86,17 @@ def applied(patches: str, there: Inventory, objects: list[dict[str, Any]] | None
         for container in change["spec"]["containers"]:
             own = next(c for c in pod["spec"]["containers"] if c["name"] == container["name"])
             own["env"] = _merged(own["env"], container["env"])
+            for probe in container.keys() & set(PROBES):
+                own[probe] = _probe(own[probe], container[probe])
     return yaml.safe_dump_all(list(held.values()))
+
+
+def _probe(old: dict[str, Any], change: dict[str, Any]) -> dict[str, Any]:
+    """Lists of words are replaced, a null takes its member away, the rest stays."""
+    made = {**old, **change}
+    found = {key: value for key, value in made.items() if value is not None}
+    assert len(found.keys() & {"exec", "httpGet", "tcpSocket", "grpc"}) == 1
+    return found
 
 
 def _merged(old: list[dict[str, Any]], change: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -13,6 +13,7 @@ from keyturn.deploy.files import Files
 from keyturn.deploy.inventory import Kind, Note, Service
 from keyturn.deploy.opened import text
 from keyturn.deploy.place import Place
+from keyturn.deploy.probe_keys import as_the_shell_reads, runs_shell
 from keyturn.deploy.redaction import HIDDEN, skeleton
 from keyturn.deploy.setting import CommentedOut, Origin, Setting
 from keyturn.deploy.variables import Variables
@@ -62,7 +63,7 @@ class Services:
             settings=with_files(kind, found, lambda target: self.mounts.content(body, target)),
             commented=self._commented(name, body),
             documents=documents,
-            healthcheck=_healthcheck(body),
+            healthcheck=_healthcheck(body, found),
             command=command,
         )
 
@@ -97,14 +98,18 @@ def _unknown(name: str, image: str | None, place: Place) -> Note:
     return Note("unknown_service", f"{name}: Keyturn does not know {what}", place)
 
 
-def _healthcheck(body: Tree) -> Setting | None:
+def _healthcheck(body: Tree, given: Mapping[str, Setting]) -> Setting | None:
+    """Return the test; ``given``: what the container has, for the shell that runs it."""
     test = body.get("healthcheck", "test")
     if body.text("healthcheck", "disable") == "true":
         return None
     first = next(iter(items(test)), None)
     if isinstance(first, Scalar) and first.text == "NONE":
         return None
-    return line("healthcheck", test)
+    found = line("healthcheck", test)
+    words = [one.text for one in items(test) if isinstance(one, Scalar)]
+    shell = isinstance(test, Scalar) or runs_shell(words) or runs_shell(words[1:])
+    return as_the_shell_reads(found, given, "$") if found is not None and shell else found
 
 
 def _command(body: Tree) -> Setting | None:

@@ -13,12 +13,14 @@ from keyturn.deploy.kubernetes_objects import Holder, Objects, Workload
 from keyturn.deploy.names import speakable
 from keyturn.deploy.opened import text
 from keyturn.deploy.place import Place, Unreadable
+from keyturn.deploy.probe_keys import as_the_shell_reads, runs_shell
 from keyturn.deploy.redaction import HIDDEN
 from keyturn.deploy.setting import Origin, Setting, Variable
 from keyturn.deploy.yaml_tree import Node, Scalar, Tree, items
 from keyturn.secret import Secret
 
 _REFERENCE: Final = re.compile(r"\$\$|\$\(([A-Za-z_][A-Za-z0-9_.-]*)\)")
+PROBES: Final = ("livenessProbe", "readinessProbe", "startupProbe")
 _REFS: Final = (("secretKeyRef", "Secret"), ("configMapKeyRef", "ConfigMap"))
 _FROM: Final = (("secretRef", "Secret"), ("configMapRef", "ConfigMap"))
 
@@ -201,23 +203,32 @@ def _command(container: Tree, settings: dict[str, Setting]) -> Setting | None:
 
 
 def _probe(container: Tree, settings: dict[str, Setting]) -> Setting | None:
-    for probe in ("livenessProbe", "readinessProbe", "startupProbe"):
-        parts = items(container.get(probe, "exec", "command"))
-        if parts:
-            return _line("healthcheck", list(parts), settings)
-        http = container.tree(probe, "httpGet")
-        headers = items(http.get("httpHeaders")) if http else ()
-        if http is not None and headers:
-            named = [
-                part
-                for header in headers
-                if isinstance(header, Tree)
-                for part in (header.get("name"), header.get("value"))
-                if part is not None
-            ]
-            path = http.get("path")
-            return _line("healthcheck", [*named, *([path] if path else [])], settings)
-    return None
+    """Return what a probe runs or asks; the first that sends something, when several are there."""
+    found = [line for name in PROBES if (line := _asked(container, name, settings)) is not None]
+    sending = (one for one in found if "Authorization" in (text(one) or ""))
+    return next(sending, found[0] if found else None)
+
+
+def _asked(container: Tree, probe: str, settings: dict[str, Setting]) -> Setting | None:
+    parts = list(items(container.get(probe, "exec", "command")))
+    if parts:
+        found = _line("healthcheck", parts, settings)
+        words = [one.text for one in parts if isinstance(one, Scalar)]
+        shell = found is not None and runs_shell(words)
+        return as_the_shell_reads(found, settings, "") if found is not None and shell else found
+    headers = items(container.get(probe, "httpGet", "httpHeaders"))
+    texts = [
+        f"{one.text('name')}: {one.text('value') or ''}"
+        for one in headers
+        if isinstance(one, Tree) and one.text("name")
+    ]
+    if not texts:
+        return None
+    path = container.text(probe, "httpGet", "path") or ""
+    whole = " ".join((*(f'"{one}"' for one in texts), path)).strip()
+    # Kubernetes sends a header as it is written: no variable counts there.
+    value = Secret(whole.encode("utf-8", "surrogateescape"))
+    return Setting("healthcheck", value, headers[0].place, None, Origin.LITERAL)
 
 
 def _line(name: str, parts: list[Node], settings: dict[str, Setting]) -> Setting | None:

@@ -15,8 +15,9 @@ from typing import Final
 
 from keyturn.deploy.inventory import Inventory, Kind, Service
 from keyturn.deploy.opened import text
+from keyturn.deploy.probe_keys import spans
 from keyturn.deploy.render_env import single_line
-from keyturn.deploy.render_names import carries_key
+from keyturn.deploy.render_names import API_KEYS, carries_key
 from keyturn.deploy.rewrite_overlay import Overlay
 from keyturn.secret import Secret
 
@@ -95,6 +96,10 @@ class _Env:
         wanted = _variable(setting, value) if carries_key(setting) else setting
         if self.values.setdefault(wanted, value) == value and carries_key(setting):
             return wanted
+        return self.own(service, setting, value)
+
+    def own(self, service: str, setting: str, value: Secret) -> str:
+        """Return a variable that only this setting has."""
         own = re.sub(r"[^A-Z0-9_]", "_", f"{service}_{setting}".upper())
         self.values[own] = value
         return own
@@ -115,12 +120,14 @@ def _service(made: AsCompose, name: str, service: Service, env: _Env) -> Iterato
     if service.command is not None:
         yield f"    command: {_literal(text(service.command) or '')}"
     held = [(one, s.value) for one, s in service.settings.items() if s.value is not None]
+    probed = _probed(service)
     if held:
         yield "    environment:"
     for setting, value in held:
-        yield f"      {setting}: ${{{env.name(name, setting, value)}}}"
+        variable = (env.own if setting in probed else env.name)(name, setting, value)
+        yield f"      {setting}: ${{{variable}}}"
     if service.healthcheck is not None:
-        yield f"    healthcheck: {{test: {_healthcheck(service)}}}"
+        yield f"    healthcheck: {{test: {_healthcheck(name, service, env)}}}"
     if service.documents:
         yield "    volumes:"
     for number, document in enumerate(service.documents):
@@ -129,14 +136,27 @@ def _service(made: AsCompose, name: str, service: Service, env: _Env) -> Iterato
         yield f"      - {json.dumps(f'./{path}:{document.target}')}"
 
 
-def _healthcheck(service: Service) -> str:
-    """Name the legacy key where a probe sends it: only so can phase 3 tell."""
+def _probed(service: Service) -> frozenset[str | None]:
+    """Return the legacy keys that Realtime's probe takes from the container's environment."""
+    if service.kind is not Kind.REALTIME:
+        return frozenset()
     plain = text(service.healthcheck) or ""
-    anon = text(service.value("ANON_KEY")) if service.kind is Kind.REALTIME else None
-    if anon and anon in plain:
-        before, _, after = plain.partition(anon)
-        return json.dumps(f"{_escaped(before)}${{ANON_KEY}}{_escaped(after)}")
-    return _literal(plain)
+    sent = {one.token for one in spans(plain, service.settings)}
+    return frozenset(name for name in API_KEYS if (text(service.value(name)) or "").strip() in sent)
+
+
+def _healthcheck(name: str, service: Service, env: _Env) -> str:
+    """Name the key that Realtime's probe sends: only so can phase 3 tell.
+
+    A variable of its own: the probe goes on with its key while the gateway refuses it already.
+    """
+    plain = text(service.healthcheck) or ""
+    sent = next(iter(spans(plain, service.settings)), None)
+    if service.kind is not Kind.REALTIME or sent is None:
+        return _literal(plain)
+    before, after = plain[: sent.start], plain[sent.end :]
+    variable = env.own(name, "PROBE_KEY", Secret(sent.token))
+    return json.dumps(f"{_escaped(before)}${{{variable}}}{_escaped(after)}")
 
 
 def _literal(plain: str) -> str:

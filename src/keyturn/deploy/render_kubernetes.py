@@ -14,10 +14,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
-from keyturn.deploy.inventory import Inventory, Kind, Service
+from keyturn.deploy.inventory import Inventory, Service
 from keyturn.deploy.opened import raw, text
 from keyturn.deploy.render_file import CannotRender, Rendered, rendered
-from keyturn.deploy.render_names import key_settings
+from keyturn.deploy.render_names import API_KEYS, HEALTH_TOKEN, key_settings
+from keyturn.deploy.render_probes import Probe, about_probes, patched, sends_another
 from keyturn.deploy.setting import Setting
 from keyturn.secret import Secret
 
@@ -41,6 +42,8 @@ class Target:
     namespace: str = ""
     whole: frozenset[str] = frozenset()
     """Names that it is given by an ``envFrom`` whose object is in the export."""
+    probes: tuple[Probe, ...] = ()
+    """Those of its container that may send a key; none are known of a compose folder."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +54,14 @@ class Objects:
     namespace: str = ""
     encoded: bool = False
     """``data`` in base64 instead of ``stringData``."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Changed:
+    """What a patch says about one container, line by line."""
+
+    env: Sequence[str]
+    probes: Sequence[str]
 
 
 @dataclass(slots=True)
@@ -81,15 +92,15 @@ def kubernetes_files(
     objects = replace(objects, namespace=_namespace(targets, objects.namespace))
     entries, patches = _Entries(), list[str]()
     for together in _by_workload(targets):
-        containers: dict[str, list[str]] = {}
+        containers: dict[str, _Changed] = {}
         held: list[tuple[str, Setting]] = []
         for target in together:
-            service = after.services[target.service]
+            service, old = after.services[target.service], before.services.get(target.service)
             env = [*_env(service, entries, objects.secret)]
-            env += _removed(before.services.get(target.service), service, target.whole)
+            env += _removed(old, service, target.whole)
             if env:
-                containers[target.container] = env
-            held += ((f"{target.container}/{n}", one) for n, one in key_settings(service))
+                containers[target.container] = _Changed(env, [*_probes(old, service, target)])
+            held += ((f"{target.container}/{n}", one) for n, one in given_keys(service))
         if containers:
             patches.append(_patch(together[0], objects, containers, _checksum(held)))
     return (
@@ -114,13 +125,9 @@ def notices(before: Inventory, after: Inventory, targets: Sequence[Target] = ())
         "Apply the patches with kustomize, or `kubectl patch --patch-file` one by one: they are "
         "strategic merges. The Secret first."
     )
-    realtime = after.of_kind(Kind.REALTIME)
-    old = before.of_kind(Kind.REALTIME)
-    if realtime is not None and old is not None and realtime.healthcheck != old.healthcheck:
-        yield (
-            "Realtime's probe sends the legacy ANON_KEY; let it send REALTIME_HEALTH_TOKEN, which "
-            "the patch gives to its container, before this is applied."
-        )
+    for target in targets:
+        old, new = before.services.get(target.service), after.services[target.service]
+        yield from about_probes(target.service, target.probes, old, new, _ended(before, after))
     for service in after.services.values():
         removed = [n for n in key_names(before.services.get(service.name)) if not service.get(n)]
         left = [name for name in removed if name not in whole.get(service.name, frozenset())]
@@ -129,6 +136,36 @@ def notices(before: Inventory, after: Inventory, targets: Sequence[Target] = ())
                 f"{service.name} must not get {', '.join(left)} any more: the patch takes it "
                 "from env, and cannot take it from an envFrom whose object is not in the files."
             )
+
+
+def given_keys(service: Service) -> Iterator[tuple[str, Setting]]:
+    """Yield what a container is given from the Secret: its keys, and what its probe is to send."""
+    yield from key_settings(service)
+    check = service.healthcheck
+    for one in check.variables if check is not None else ():
+        if one.name == HEALTH_TOKEN and one.value and service.get(HEALTH_TOKEN) is None:
+            place = one.place or service.place
+            yield HEALTH_TOKEN, Setting(HEALTH_TOKEN, one.value, place, None, one.origin, (one,))
+            return
+
+
+def _ended(before: Inventory, after: Inventory) -> dict[str, str]:
+    """Return the API keys that a commit takes from everybody, each with its variable's name."""
+    return {
+        text(one) or "": name
+        for name, one in before.variables.items()
+        if one.value and name in API_KEYS and text(after.variables.get(name)) != text(one)
+    }
+
+
+def _probes(before: Service | None, after: Service, target: Target) -> Iterator[str]:
+    """Yield the patches of the probes that send what is not accepted any more."""
+    if before is None or not sends_another(before, after):
+        return
+    for probe in target.probes:
+        found = patched(probe, before.settings, HEALTH_TOKEN)
+        if found is not None:
+            yield found
 
 
 def key_names(service: Service | None) -> tuple[str, ...]:
@@ -146,7 +183,7 @@ def compose_targets(inventory: Inventory) -> tuple[Target, ...]:
 
 
 def _env(service: Service, entries: _Entries, secret: str) -> Iterator[str]:
-    for name, setting in key_settings(service):
+    for name, setting in given_keys(service):
         entry = entries.put(service.name, name, setting)
         reference = f"{{name: {json.dumps(secret)}, key: {json.dumps(entry)}}}"
         # The nulls end what a literal or a ConfigMap gave before; a merge would keep both.
@@ -188,7 +225,7 @@ def _by_workload(targets: Sequence[Target]) -> Iterator[tuple[Target, ...]]:
 
 
 def _patch(
-    target: Target, objects: Objects, containers: Mapping[str, Sequence[str]], checksum: str
+    target: Target, objects: Objects, containers: Mapping[str, _Changed], checksum: str
 ) -> str:
     if target.kind not in ROLLED_OUT:
         raise CannotRender(
@@ -200,8 +237,9 @@ def _patch(
         head.append(f"  namespace: {json.dumps(objects.namespace)}")
     pod = ["template:", "  metadata:", "    annotations:", f"      {CHECKSUM}: {checksum}"]
     pod += ["  spec:", "    containers:"]
-    for name, env in containers.items():
-        pod += [f"    - name: {json.dumps(name)}", "      env:", *(f"      {one}" for one in env)]
+    for name, one in containers.items():
+        pod += [f"    - name: {json.dumps(name)}", *(f"      {line}" for line in one.probes)]
+        pod += ["      env:", *(f"      {line}" for line in one.env)]
     version = "batch/v1" if target.kind == "CronJob" else "apps/v1"
     indent = "  "
     lines = [f"apiVersion: {version}", f"kind: {target.kind}", *head, "spec:"]

@@ -9,6 +9,10 @@ from typing import Final
 from keyturn.deploy.inventory import Inventory, Service
 from keyturn.deploy.setting import Setting, Variable
 
+API_KEYS: Final = ("ANON_KEY", "SERVICE_ROLE_KEY")
+"""The legacy ones."""
+HEALTH_TOKEN: Final = "REALTIME_HEALTH_TOKEN"  # noqa: S105 - a variable's name
+"""What Realtime's own probe sends after phase 3."""
 _KEY: Final = re.compile(
     r"(?:.*_)?(?:JWT_SECRET|JWT_KEYS|JWKS|ANON_KEY|SERVICE_KEY|SERVICE_ROLE_KEY)"
     r"|(?:ANON|SERVICE_ROLE)_KEY_ASYMMETRIC"

@@ -8,6 +8,7 @@ from keyturn.deploy.files import Files
 from keyturn.deploy.kubernetes import manifests
 from keyturn.deploy.kubernetes_objects import Objects
 from keyturn.deploy.render_kubernetes import Target
+from keyturn.deploy.render_probes import probes_of
 from keyturn.deploy.source import Ask, Source
 from keyturn.deploy.yaml_tree import Tree, documents, items
 
@@ -38,6 +39,7 @@ def _targets(found: Objects) -> Iterator[tuple[str, Target]]:
                     container,
                     workload.namespace,
                     frozenset(_whole(found, workload.namespace, one)),
+                    tuple(probes_of(one)),
                 ),
             )
 

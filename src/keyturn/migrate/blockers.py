@@ -13,6 +13,7 @@ from typing import Final
 from keyturn.deploy.inventory import Inventory, Kind, Layout
 from keyturn.deploy.opened import text
 from keyturn.deploy.place import Place
+from keyturn.deploy.probe_keys import reference, spans
 from keyturn.deploy.setting import fingerprint
 from keyturn.errors import Detail
 from keyturn.migrate.capabilities import has_url_key, takes_opaque_keys, url_signing_key
@@ -112,6 +113,7 @@ def before_phase_three(inventory: Inventory) -> Iterator[Blocker]:
         )
     yield from _signed_urls(inventory)
     yield from _realtime(inventory)
+    yield from _health_probe(inventory)
     yield from _functions(inventory)
     yield from _others(inventory)
 
@@ -133,6 +135,21 @@ def _signed_urls(inventory: Inventory) -> Iterator[Blocker]:
         "phase 3.",
         setting.place if setting is not None else storage.place,
     )
+
+
+def _health_probe(inventory: Inventory) -> Iterator[Blocker]:
+    """A token in the healthcheck's own text: nobody could put another one in its place."""
+    service = inventory.of_kind(Kind.REALTIME)
+    check = service.healthcheck if service is not None else None
+    if service is None or check is None or reference(check, service.settings) is not None:
+        return
+    if spans(text(check) or "", service.settings):
+        yield Blocker(
+            f"The healthcheck of {service.name} holds a token itself; with Realtime's new secret "
+            "the container would be unhealthy.",
+            "Write ${ANON_KEY} in its place; this phase then gives it a token of its own.",
+            check.place,
+        )
 
 
 def _functions(inventory: Inventory) -> Iterator[Blocker]:

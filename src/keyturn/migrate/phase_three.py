@@ -14,6 +14,8 @@ from typing import Final
 
 from keyturn.deploy.edit import Edit, RemoveSetting, SetHealthcheck, SetSetting, SetVariable
 from keyturn.deploy.inventory import GATEWAYS, Inventory, Kind
+from keyturn.deploy.probe_keys import reference
+from keyturn.deploy.render_names import HEALTH_TOKEN
 from keyturn.migrate import wires
 from keyturn.migrate.blockers import before_phase_three, stop
 from keyturn.migrate.capabilities import url_signing_key
@@ -31,7 +33,6 @@ from keyturn.migrate.proof import accept, publish, refuse
 from keyturn.profiles.request import CredentialKind as Kinds
 from keyturn.secret import Secret
 
-HEALTH_TOKEN: Final = "REALTIME_HEALTH_TOKEN"  # noqa: S105 - a variable's name
 _CALLERS: Final = (
     (Kind.STUDIO, "SUPABASE_ANON_KEY", "SUPABASE_PUBLISHABLE_KEY"),
     (Kind.STUDIO, "SUPABASE_SERVICE_KEY", "SUPABASE_SECRET_KEY"),
@@ -182,10 +183,11 @@ def _realtime(inventory: Inventory, fresh: Fresh) -> Iterator[Edit]:
     secret = fresh.secret()
     yield SetVariable(_REALTIME_SECRET, secret)
     yield SetSetting(service.name, "API_JWT_SECRET", f"${{{_REALTIME_SECRET}}}")
-    check = service.healthcheck
-    if check is not None and "ANON_KEY" in (check.template or ""):
+    named, own = reference(service.healthcheck, service.settings), f"${{{HEALTH_TOKEN}}}"
+    if named is not None:
         yield SetVariable(HEALTH_TOKEN, health_token(secret, fresh.now))
-        yield SetHealthcheck(service.name, "${ANON_KEY}", f"${{{HEALTH_TOKEN}}}")
+        if named != own:
+            yield SetHealthcheck(service.name, named, own)
 
 
 def _removed(inventory: Inventory) -> Iterator[Edit]:
