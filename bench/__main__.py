@@ -6,12 +6,14 @@ import argparse
 import statistics
 import tempfile
 import time
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Final
 
 import psutil
 from tests.support.stack import NOTES, Stack, free_port, keyturn
 
-from bench import accounts, auth, changes, doctor, verify
+from bench import accounts, auth, changes, doctor, pages, verify
 from bench.load import Repeat, Script, request, run
 from bench.report import Report
 
@@ -114,43 +116,44 @@ def running_stack(report: Report, seconds: float) -> None:
             keyturn("down", "--data-dir", str(stack.data_dir))
 
 
+def verifier(report: Report, options: argparse.Namespace) -> None:
+    """The verifier beside its rivals, and the pictures of it."""
+    times, panels = verify.measure(report, options.rounds, options.tokens)
+    if options.no_write:
+        return
+    verify.draw(times, panels)
+    for what, image in (
+        ("Verify one access token", verify.IMAGE),
+        ("How the time to verify grows", verify.GROWTH_IMAGE),
+    ):
+        report.note(f"![{what}]({image.relative_to(DOCUMENT.parent)})")
+
+
+PARTS: Final[Mapping[str, Callable[[Report, argparse.Namespace], None]]] = {
+    "verify": verifier,
+    "doctor": lambda report, _: doctor.measure(report, rounds=7),
+    "stack": lambda report, options: running_stack(report, options.seconds),
+    "accounts": lambda report, options: accounts.measure(report, options.seconds, options.users),
+    "pages": lambda report, _: pages.measure(report),
+}
+
+
 def main() -> None:
     """Run the chosen measurements and print them."""
     parser = argparse.ArgumentParser(prog="make bench ARGS=")
-    parts = ("verify", "doctor", "stack", "accounts", "all")
-    parser.add_argument("--only", choices=parts, default="all")
+    parser.add_argument("--only", choices=(*PARTS, "all"), default="all")
     parser.add_argument("--seconds", type=float, default=5.0, help="length of each load")
     parser.add_argument("--rounds", type=int, default=41, help="rounds of each comparison")
     parser.add_argument("--tokens", type=int, default=1_000_000, help="most distinct tokens")
     parser.add_argument("--users", type=int, default=2_000_000, help="most users of a database")
     parser.add_argument("--no-write", action="store_true", help="leave docs/benchmarks.md alone")
     options = parser.parse_args()
-    if options.only in ("verify", "all"):
-        report = Report("verify")
-        times, panels = verify.measure(report, options.rounds, options.tokens)
-        if not options.no_write:
-            verify.draw(times, panels)
-            for what, image in (
-                ("Verify one access token", verify.IMAGE),
-                ("How the time to verify grows", verify.GROWTH_IMAGE),
-            ):
-                report.note(f"![{what}]({image.relative_to(DOCUMENT.parent)})")
-            report.write(DOCUMENT)
-    if options.only in ("doctor", "all"):
-        report = Report("doctor")
-        doctor.measure(report, rounds=7)
-        if not options.no_write:
-            report.write(DOCUMENT)
-    if options.only in ("stack", "all"):
-        report = Report("stack")
-        running_stack(report, options.seconds)
-        if not options.no_write:
-            report.write(DOCUMENT)
-    if options.only in ("accounts", "all"):
-        report = Report("accounts")
-        accounts.measure(report, options.seconds, options.users)
-        if not options.no_write:
-            report.write(DOCUMENT)
+    for part, measure in PARTS.items():
+        if options.only in (part, "all"):
+            report = Report(part)
+            measure(report, options)
+            if not options.no_write:
+                report.write(DOCUMENT)
 
 
 if __name__ == "__main__":

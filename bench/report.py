@@ -15,6 +15,7 @@ TITLES = {
     "accounts": "Accounts",
     "verify": "The verifier",
     "doctor": "Doctor",
+    "pages": "The console's pages",
 }
 HEAD = """# Benchmarks
 
