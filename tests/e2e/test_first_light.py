@@ -6,7 +6,7 @@ import asyncio
 import shutil
 import subprocess
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -22,14 +22,16 @@ JS = Path(__file__).parent / "js"
 MakeClient = Callable[[str], Client]
 
 
-def node(stack: Stack, script: str, *flags: str) -> subprocess.CompletedProcess[str]:
+def node(
+    stack: Stack, script: str, *flags: str, env: Mapping[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
     """Run a script of ``js/`` with the stack's addresses and keys in its environment."""
     program = shutil.which("node")
     assert program, "node was not found; install Node 20 or newer"
     return subprocess.run(
         [program, "--no-warnings", *flags, script],
         cwd=JS,
-        env=environment(node_env(stack)),
+        env=environment({**node_env(stack), **(env or {})}),
         capture_output=True,
         text=True,
         timeout=200,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import ssl
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -23,6 +24,8 @@ class OidcProvider:
     """A running provider."""
 
     issuer: str
+    trusted: Path | None = None
+    """The certificate that it shows."""
 
     @property
     def variables(self) -> dict[str, str]:
@@ -35,9 +38,13 @@ class OidcProvider:
             "GOTRUE_EXTERNAL_GOOGLE_URL": self.issuer,
         }
 
+    def browser(self) -> httpx.Client:
+        """Return a client that trusts it."""
+        return httpx.Client(verify=ssl.create_default_context(cafile=self.trusted))
+
     def visit(self, url: str) -> str:
         """Follow the provider's redirects until they leave it; return where to."""
-        with httpx.Client() as browser:
+        with self.browser() as browser:
             for _ in range(12):
                 answer = browser.get(url)
                 assert answer.is_redirect, f"{answer.status_code} {answer.text[:500]}"
@@ -48,19 +55,26 @@ class OidcProvider:
 
 
 @contextmanager
-def oidc_provider(port: int) -> Iterator[OidcProvider]:
-    """Run the provider on ``port``; skips without Node.js or its packages."""
+def oidc_provider(
+    port: int, callback: str = CALLBACK, tls: tuple[Path, Path] | None = None
+) -> Iterator[OidcProvider]:
+    """Run the provider on ``port``; skips without Node.js or its packages.
+
+    ``tls``: the files of a certificate for ``localhost`` and of its key.
+    """
     node = shutil.which("node")
     if node is None or not (FOLDER / "node_modules").is_dir():
         pytest.skip("needs Node.js and `npm ci` in tests/support/oidc_provider")
-    command = [node, "provider.mjs", str(port), CALLBACK]
+    command = [node, "provider.mjs", str(port), callback, *map(str, tls or ())]
     with subprocess.Popen(
         command, cwd=FOLDER, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
     ) as process:
         try:
             assert process.stdout is not None
             assert process.stdout.readline().strip() == b"ready"
-            yield OidcProvider(f"http://127.0.0.1:{port}")
+            trusted = tls[0] if tls else None
+            place = f"https://localhost:{port}" if tls else f"http://127.0.0.1:{port}"
+            yield OidcProvider(place, trusted)
         finally:
             process.terminate()
             process.wait(10)

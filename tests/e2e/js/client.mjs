@@ -47,3 +47,9 @@ export const unique = (name) => `${name}-${crypto.randomUUID().slice(0, 8)}@exam
 export function header(token) {
   return JSON.parse(Buffer.from(token.split(".")[0], "base64url").toString());
 }
+
+/** Storage of a browser that is closed at the end. */
+export function memory() {
+  const kept = new Map();
+  return { getItem: (k) => kept.get(k) ?? null, setItem: (k, v) => void kept.set(k, v), removeItem: (k) => void kept.delete(k) };
+}

@@ -1,7 +1,7 @@
 // Links and codes through the official client; the mails are read from the inbox of `keyturn up`.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { client, keys, ok, refused, unique, url } from "./client.mjs";
+import { client, keys, memory, ok, refused, unique, url } from "./client.mjs";
 
 const inbox = `${url}/admin/api/v1/projects/self-hosted/inbox`;
 const password = crypto.randomUUID();
@@ -24,11 +24,6 @@ async function clicked(mail) {
   const answer = await fetch(verifyLink(mail), { redirect: "manual" });
   assert.equal(answer.status, 303);
   return new URL(answer.headers.get("location"));
-}
-
-function memory() {
-  const kept = new Map();
-  return { getItem: (k) => kept.get(k) ?? null, setItem: (k, v) => void kept.set(k, v), removeItem: (k) => void kept.delete(k) };
 }
 
 async function confirmed(name) {

@@ -1,9 +1,12 @@
-// A certified OpenID Connect provider for tests: `node provider.mjs PORT CALLBACK`.
+// A certified OpenID Connect provider for tests: `node provider.mjs PORT CALLBACK [CERT KEY]`.
+// With the files of a certificate for `localhost` it speaks TLS.
 // Whoever comes is signed in at once as the account that `login_hint` names, "sub|email|verified".
+import { readFileSync } from 'node:fs'
+import { createServer } from 'node:https'
 import { Provider, interactionPolicy } from 'oidc-provider'
 
-const [port, callback] = process.argv.slice(2)
-const issuer = `http://127.0.0.1:${port}`
+const [port, callback, cert, key] = process.argv.slice(2)
+const issuer = cert ? `https://localhost:${port}` : `http://127.0.0.1:${port}`
 const policy = interactionPolicy.base()
 
 const provider = new Provider(issuer, {
@@ -51,4 +54,9 @@ provider.use(async (ctx, next) => {
   await provider.interactionFinished(ctx.req, ctx.res, result, { mergeWithLastSubmission: true })
 })
 
-provider.listen(Number(port), '127.0.0.1', () => console.log('ready'))
+const listen = [Number(port), '127.0.0.1', () => console.log('ready')]
+if (cert) {
+  createServer({ cert: readFileSync(cert), key: readFileSync(key) }, provider.callback()).listen(...listen)
+} else {
+  provider.listen(...listen)
+}
