@@ -138,6 +138,50 @@ async def test_an_api_key_opens_the_gateway_until_it_is_revoked(stack: Stack) ->
         assert await _becomes(stack, made, 401)
 
 
+@pytest.mark.xdist_group("stack")
+async def test_nothing_secret_is_left_behind(stack: Stack) -> None:
+    """Neither in the browser's history nor in any file of the stack, its logs above all."""
+    async with visiting(stack.url) as page:
+        link = await asyncio.to_thread(link_of, stack)
+        await page.goto(link)
+        await enter(page)
+        await page.goto("/api-keys/new")
+        await page.get_by_role("radio", name="Secret").check()
+        await page.get_by_label("Name").fill("left_behind")
+        await page.get_by_role("button", name="Create API key").click()
+        text = await page.get_by_label("Your new key").input_value()
+        csrf = await page.locator("input[name=csrf]").first.get_attribute("value")
+        (cookie,) = await page.context.cookies()
+
+        await page.goto("/api-keys")
+        # The answer that held the key was not kept.
+        with pytest.raises(Exception, match="ERR_CACHE_MISS"):
+            await page.go_back()
+        # Whoever finds the link in the history is not let in by it.
+        await page.context.clear_cookies()
+        later = await page.context.new_page()
+        await later.goto(link)
+        await later.get_by_role("button", name="Sign in").click()
+        await later.get_by_text("it was used").wait_for()
+        await later.goto("/")
+        assert later.url.endswith("/sign-in")
+
+    secrets = [link.partition("link=")[2], text, str(csrf), cookie["value"]]
+    assert await asyncio.to_thread(_files_with, stack.data_dir, secrets) == []
+
+
+def _files_with(folder: Path, secrets: list[str]) -> list[str]:
+    """Return what is found in which file below ``folder``."""
+    assert all(len(secret) > 20 for secret in secrets)
+    return [
+        f"{secrets.index(secret)} in {path}"
+        for path in folder.rglob("*")
+        if path.is_file()
+        for secret in secrets
+        if secret.encode() in path.read_bytes()
+    ]
+
+
 async def _becomes(stack: Stack, headers: dict[str, str], status: int) -> bool:
     """Whether the gateway answers with ``status`` within a second or so."""
     async with httpx.AsyncClient(base_url=stack.url, headers=headers) as http:
