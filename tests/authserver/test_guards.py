@@ -113,6 +113,18 @@ async def test_guests_have_a_limit_of_their_own(open_server: OpenAuth) -> None:
         assert (await auth.http.post("/signup", json={}, headers=not_an_address)).status_code == 200
 
 
+async def test_wallets_have_a_limit_of_their_own(open_server: OpenAuth) -> None:
+    """The grant is off, and refused before the limit as beyond it: GoTrue counts it first."""
+    variables = {"GOTRUE_RATE_LIMIT_HEADER": "X-Forwarded-For", "GOTRUE_RATE_LIMIT_WEB3": "1"}
+    async with open_server(**variables) as auth:
+        wallet = "/token?grant_type=web3"
+        statuses = [(await auth.http.post(wallet, headers=FROM_ONE)).status_code for _ in range(32)]
+        assert statuses[:30] == [422] * 30
+        assert statuses[31] == 429
+        await auth.refused(400, "invalid_credentials", "POST", "/token", headers=FROM_ONE)
+        await auth.refused(422, "web3_provider_disabled", "POST", wallet, headers=FROM_TWO)
+
+
 async def test_nothing_is_limited_by_default(open_server: OpenAuth) -> None:
     async with open_server() as auth:
         for _ in range(40):

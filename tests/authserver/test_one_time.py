@@ -181,3 +181,44 @@ async def test_links_and_codes_stand_behind_the_rate_limits(open_server: OpenAut
         ]
         assert found[0] == 403
         assert found[-1] == 429
+
+
+async def test_the_budget_counts_where_somebody_has_to_confirm(open_server: OpenAuth) -> None:
+    few = {"GOTRUE_RATE_LIMIT_EMAIL_SENT": "1", "GOTRUE_MAILER_AUTOCONFIRM": "true"}
+    async with mail_server() as mails:
+        async with open_server(**variables(mails.port, **few)) as auth:
+            await auth.sign_up()
+            for count in (1, 2, 3):
+                answer = await auth.http.post("/recover", json={"email": ADA["email"]})
+                assert answer.status_code == 200, answer.text
+                await mails.wait(count)
+        none = {**few, "GOTRUE_RATE_LIMIT_EMAIL_SENT": "0"}
+        counted = {**few, "GOTRUE_MAILER_AUTOCONFIRM": "false"}
+        for settings, sent in ((none, 0), (counted, 1)):
+            async with open_server(**variables(mails.port, **settings)) as auth:
+                for _ in range(sent):
+                    await auth.http.post("/otp", json={"email": ADA["email"]})
+                for path in ("/recover", "/otp"):
+                    words = await auth.refused(
+                        429,
+                        "over_email_send_rate_limit",
+                        "POST",
+                        path,
+                        json={"email": ADA["email"]},
+                    )
+                    assert words == "email rate limit exceeded"
+
+
+async def test_numbers_for_tests_cost_nothing(open_server: OpenAuth) -> None:
+    settings = {
+        "GOTRUE_EXTERNAL_PHONE_ENABLED": "true",
+        "GOTRUE_SMS_TEST_OTP": "4915112345678:424242",
+        "GOTRUE_SMS_MAX_FREQUENCY": "0s",
+        "GOTRUE_RATE_LIMIT_SMS_SENT": "1",
+    }
+    async with open_server(**variables(1, **settings)) as auth:
+        for _ in range(3):
+            answer = await auth.http.post("/otp", json={"phone": "4915112345678"})
+            assert answer.status_code == 200, answer.text
+        body = {"type": "sms", "phone": "4915112345678", "token": "424242"}
+        assert (await auth.http.post("/verify", json=body)).status_code == 200

@@ -52,7 +52,7 @@ def lone(handler: Any, log: Silence | None = None, **options: Any) -> httpx.Asyn
 
 async def test_unknown_paths_and_methods_answer_like_gotrue(open_server: OpenAuth) -> None:
     async with open_server() as auth:
-        for path in ("/", "/nowhere", "/auth/v1/token", "/admin", "/token/x", "//token", "/%00"):
+        for path in ("/", "/nowhere", "/auth/v1/token", "/token/x", "//token", "/%00"):
             missing = await auth.http.get(path)
             assert missing.status_code == 404, path
         for method, path, allowed in (
@@ -77,9 +77,24 @@ async def test_what_gotrue_has_and_we_have_not_is_refused_by_name(open_server: O
             (404, "passkey_disabled", "GET", "/passkeys"),
             (404, "feature_disabled", "POST", "/oauth/token"),
             (404, "feature_disabled", "GET", "/.well-known/oauth-authorization-server"),
-            (404, "feature_disabled", "GET", "/admin/sso/providers"),
         ):
             await auth.refused(status, code, method, path)
+
+
+async def test_below_admin_strangers_learn_nothing(
+    open_server: OpenAuth, service_role: Callable[[str], dict[str, str]]
+) -> None:
+    secret = "a-legacy-secret-of-more-than-32-bytes"
+    absent = ("/admin", "/admin/", "/admin/nowhere", "/admin/sso/providers", "/admin/users/a/b/c")
+    async with open_server(GOTRUE_JWT_SECRET=secret) as auth:
+        user = {"Authorization": f"Bearer {(await auth.sign_up())['access_token']}"}
+        for method in ("GET", "POST", "PUT", "PATCH", "DELETE"):
+            for path in absent:
+                await auth.refused(401, "no_authorization", method, path)
+                await auth.refused(403, "not_admin", method, path, headers=user)
+                await auth.refused(
+                    404, "feature_disabled", method, path, headers=service_role(secret)
+                )
 
 
 async def test_settings_say_what_is_offered(open_server: OpenAuth) -> None:

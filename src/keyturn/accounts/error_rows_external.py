@@ -69,7 +69,8 @@ EXTERNAL_ROWS: Final[tuple[Line, ...]] = (
             "sign in"
         ),
     ),
-    ("invite_not_found", 404, "user_not_found", "User not found"),
+    ("invited_user_not_found", 404, "user_not_found", "User identified by token not found"),
+    ("invite_not_found", 404, "invite_not_found", "Invite not found"),
     (
         "invite_email_differs",
         400,

@@ -35,6 +35,7 @@ class LimitSettings:
     token: int = 150  # RATE_LIMIT_TOKEN_REFRESH, each five minutes
     otp: int = 30  # RATE_LIMIT_OTP, each five minutes
     anonymous: int = 30  # RATE_LIMIT_ANONYMOUS_USERS, each hour
+    web3: int = 30  # RATE_LIMIT_WEB3, each five minutes
     passkey: int = 30  # RATE_LIMIT_PASSKEY, each five minutes
     registration: int = 10  # RATE_LIMIT_OAUTH_DYNAMIC_CLIENT_REGISTER, each five minutes
     factor: int = 15  # MFA_RATE_LIMIT_CHALLENGE_AND_VERIFY, each minute

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
+from keyturn.authserver.contract import Who
 from keyturn.authserver.problems import Refused
 
 
@@ -20,6 +21,8 @@ class Absent:
     status: int
     error_code: str
     message: str
+    who: Who = "anyone"
+    """Whom the answer is for: as in GoTrue, strangers learn nothing of what lies below /admin."""
 
     def refusal(self) -> Refused:
         """Return the error to raise."""
@@ -27,15 +30,17 @@ class Absent:
 
 
 _SAML: Final = "SAML 2.0 is disabled"
+_EVERY: Final = ("GET", "POST", "PUT", "PATCH", "DELETE")
+_ADMIN: Final = (
+    404,
+    "feature_disabled",
+    "This administrative endpoint is not part of this Auth server yet.",
+    "administrator",
+)
 
 ABSENT: Final = (
     Absent("/sso", ("POST",), 404, "saml_provider_disabled", _SAML),
     Absent("/sso/saml/{rest:path}", ("GET", "POST"), 404, "saml_provider_disabled", _SAML),
-    Absent(
-        "/admin/{part:path}",
-        ("GET", "POST", "PUT", "DELETE"),
-        404,
-        "feature_disabled",
-        "This administrative endpoint is not part of this Auth server yet.",
-    ),
+    Absent("/admin", _EVERY, *_ADMIN),
+    Absent("/admin/{part:path}", _EVERY, *_ADMIN),
 )

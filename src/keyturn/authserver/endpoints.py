@@ -31,7 +31,8 @@ from keyturn.authserver.published import (
 from keyturn.authserver.reporting import Metrics
 from keyturn.authserver.routes import Endpoint, Routes
 from keyturn.authserver.tokens import Tokens
-from keyturn.authserver.users import Users
+from keyturn.authserver.users import AUTHORIZATION, Users
+from keyturn.flows.callers import authenticate_admin
 from keyturn.flows.plane import AuthPlane
 
 
@@ -50,7 +51,7 @@ def auth_routes(
     ]
     described = Described()
     present.append(Endpoint("GET", DOCUMENT_PATH, described.document, head=True))
-    routes = Routes([*Guards(plane).before(present), *_absent()])
+    routes = Routes([*Guards(plane).before(present), *_absent(plane)])
     described.endpoints = routes.endpoints
     return routes
 
@@ -183,17 +184,20 @@ def _oauth(plane: AuthPlane) -> list[Endpoint]:
     ]
 
 
-def _absent() -> Iterator[Endpoint]:
+def _absent(plane: AuthPlane) -> Iterator[Endpoint]:
     for row in ABSENT:
         for method in row.methods:
-            yield Endpoint(method, row.path, _refusing(row))
+            yield Endpoint(method, row.path, _refusing(plane, row))
 
 
-def _refusing(row: Absent) -> Handler:
-    @declares(gives={}, also=((row.status, row.error_code),), fixed=True)
+def _refusing(plane: AuthPlane, row: Absent) -> Handler:
+    fixed = row.who == "anyone"
+
+    @declares(who=row.who, gives={}, also=((row.status, row.error_code),), fixed=fixed)
     async def refuse(exchange: Exchange) -> Reply:
         """Not here: the answer is GoTrue's while the part is off."""
-        del exchange
+        if not fixed:
+            await authenticate_admin(plane, exchange.header(AUTHORIZATION))
         raise row.refusal()
 
     return refuse

@@ -44,7 +44,7 @@ class External:
             **shapes.REDIRECT,
             **shapes.CHALLENGE,
         },
-        refuses="validation_failed invite_not_found external_exchange column_unreadable "
+        refuses="validation_failed invited_user_not_found external_exchange column_unreadable "
         "saving_authorization @pkce @text",
     )
     async def authorize(self, exchange: Exchange) -> Reply:

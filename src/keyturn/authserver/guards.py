@@ -36,6 +36,7 @@ LIMITED: Final[Mapping[tuple[str, str], str]] = {
 }
 """Kind of limit of each endpoint; every endpoint has buckets of its own."""
 _SIGN_UP: Final = ("POST", "/signup")
+_TOKEN: Final = ("POST", "/token")
 
 ASKED: Final = frozenset(
     {
@@ -106,7 +107,7 @@ class Guards:
         async def counted(exchange: Exchange) -> Reply:
             key = self._key(exchange)
             if key is not None:
-                wanted = await _anonymous(exchange, kind) if where == _SIGN_UP else kind
+                wanted = await _counted_as(exchange, where, kind)
                 bucket = f"{endpoint.method} {endpoint.path} {wanted}"
                 await guards.take(self._plane, bucket, wanted, key)
             return await endpoint.handler(exchange)
@@ -141,7 +142,11 @@ class Guards:
         return guards.key_of(exchange.header(self._header), address=False)
 
 
-async def _anonymous(exchange: Exchange, kind: str) -> str:
-    """Guests have a limit of their own."""
+async def _counted_as(exchange: Exchange, where: tuple[str, str], kind: str) -> str:
+    """Guests and wallets have limits of their own."""
+    if where == _TOKEN and exchange.query("grant_type") == "web3":
+        return "web3"
+    if where != _SIGN_UP:
+        return kind
     body = await _peek(exchange)
     return kind if body.email or body.phone else "anonymous"

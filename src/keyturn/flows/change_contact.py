@@ -38,7 +38,7 @@ async def ask_for_email(
     if messages.settings.secure_email_change and user.email:
         codes.append((_CURRENT, sending.mail_code(plane, user.email, pkce=challenge is not None)))
     ask = sending.asking(
-        sending.budget(messages.settings, EMAIL),
+        sending.budget(plane, EMAIL),
         *codes,
         email_change=email,
         flow=sending.flow_of(plane, challenge, "email_change", "email_change"),
@@ -62,11 +62,11 @@ async def ask_for_phone(plane: AuthPlane, user: User, phone: str, client: Client
 
     Raises ``phone_exists``, ``too_soon_sms``, ``sms_limit``, ``no_sms``.
     """
-    messages = sending.with_sms(plane)
+    sending.with_sms(plane)
     if await plane.accounts.find_by_phone(phone, user.aud) is not None:
         raise refuse("phone_exists")
     code = sending.sms_code(plane, phone, plane.clock())
-    limits = sending.budget(messages.settings, SMS)
+    limits = sending.budget(plane, SMS, phone)
     ask = sending.asking(limits, (_PHONE, code), phone_change=phone)
     await sending.request(plane, user.id, ask, client)
     return code

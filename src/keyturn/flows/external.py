@@ -87,14 +87,14 @@ async def depart(plane: AuthPlane, wanted: Departure) -> str:
     """Keep a flow and return the provider's page to send the browser to.
 
     Raises ``validation_failed`` for a provider that is not on, the rows of PKCE,
-    ``invite_not_found``, and ``external_exchange`` when the provider's endpoints cannot be
+    ``invited_user_not_found``, and ``external_exchange`` when the provider's endpoints cannot be
     discovered.
     """
     provider = await find(plane, wanted.provider)
     require_storable(wanted.redirect_to)
     token = wanted.invite_token
     if token and not (storable(token) and await plane.external.is_invited(token)):
-        raise refuse("invite_not_found")
+        raise refuse("invited_user_not_found")
     proof = challenge(wanted.code_challenge, wanted.code_challenge_method)
     verifier = ""
     if provider.row.pkce:

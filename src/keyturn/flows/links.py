@@ -66,9 +66,8 @@ async def invite(
     """
     sending.with_mailer(plane)
     email = _email(wanted)
-    settings = sending.messages_of(plane).settings
     code = sending.mail_code(plane, email)
-    limits = sending.budget(settings, EMAIL, frequency=False)
+    limits = sending.budget(plane, EMAIL, frequency=False)
     user = await _pending(plane, admin, wanted, email, _invitation(limits, code), client)
     message = sending.mail(plane, "invite", user, code, origin)
     await sending.send(plane, user.id, "confirmation_token", message)

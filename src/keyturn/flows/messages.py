@@ -12,7 +12,6 @@ import msgspec
 from keyturn.accounts import one_time
 from keyturn.accounts.errors import AuthError, refuse
 from keyturn.accounts.identifiers import uuid4_from
-from keyturn.accounts.message_settings import MessageSettings
 from keyturn.accounts.one_time import Challenge
 from keyturn.accounts.redirects import action_link
 from keyturn.accounts.user import User
@@ -102,15 +101,30 @@ def sms_code(plane: AuthPlane, phone: str, now: datetime) -> Code:
     return Code(code, one_time.token_hash(phone, code), phone)
 
 
-def budget(settings: MessageSettings, channel: str, *, frequency: bool = True) -> Ask:
-    """Return an ask that has only the limits of ``channel``."""
+def budget(
+    plane: AuthPlane,
+    channel: str,
+    phone: str = "",
+    *,
+    frequency: bool = True,
+    always: bool = False,
+) -> Ask:
+    """Return an ask that has only the limits of ``channel``.
+
+    As in GoTrue nothing is counted where nobody has to confirm (autoconfirm) unless ``always``,
+    nor for a test number, which gets no SMS. A budget of 0 is none for anybody.
+    """
+    settings = messages_of(plane).settings
     limit = settings.mail_limit if channel == EMAIL else settings.sms_limit
     pause = settings.mail_frequency if channel == EMAIL else settings.sms_frequency
+    accounts = plane.settings
+    free = accounts.mailer_autoconfirm if channel == EMAIL else accounts.sms_autoconfirm
+    test = bool(phone) and settings.test_code(phone, plane.clock()) is not None
     return Ask(
         tokens=(),
         frequency=pause.total_seconds() if frequency else None,
         channel=channel,
-        count=limit.count,
+        count=None if (test or (free and not always)) and limit.count else limit.count,
         seconds=limit.period.total_seconds(),
     )
 

@@ -100,10 +100,10 @@ async def phone_code(plane: AuthPlane, wanted: Otp, origin: Origin, client: Clie
 
 async def send_phone_code(plane: AuthPlane, user: User, channel: str, client: ClientInfo) -> str:
     """Send the code that signs ``user`` in, and confirms the number if it has to be."""
-    messages = sending.with_sms(plane)
+    sending.with_sms(plane)
     code = sending.sms_code(plane, user.phone, plane.clock())
     ask = sending.asking(
-        sending.budget(messages.settings, SMS),
+        sending.budget(plane, SMS, user.phone),
         ("confirmation_token", code),
         action="user_recovery_requested",
         traits={"channel": channel},
@@ -118,7 +118,7 @@ async def _find(plane: AuthPlane, wanted: Otp, email: str, phone: str) -> Found:
     aud = wanted.aud or plane.settings.jwt_aud
     require_storable(aud)
     messages = sending.messages_of(plane)
-    limits = sending.budget(messages.settings, EMAIL if email else SMS)
+    limits = sending.budget(plane, EMAIL if email else SMS, phone)
     found = await messages.store.find(email, phone, aud, limits, plane.clock())
     if found.user is None and not wanted.create_user:
         raise refuse("otp_signups")

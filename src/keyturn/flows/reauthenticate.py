@@ -35,9 +35,9 @@ async def reauthenticate(
 
 
 async def _by_mail(plane: AuthPlane, user: User, origin: Origin, client: ClientInfo) -> None:
-    messages = sending.with_mailer(plane)
+    sending.with_mailer(plane)
     code = sending.mail_code(plane, user.email)
-    limits = sending.budget(messages.settings, EMAIL)
+    limits = sending.budget(plane, EMAIL)
     ask = sending.asking(limits, (_TOKEN, code), action="user_reauthenticate_requested")
     known = await sending.request(plane, user.id, ask, client)
     message = sending.mail(plane, "reauthentication", known, code, origin)
@@ -45,9 +45,9 @@ async def _by_mail(plane: AuthPlane, user: User, origin: Origin, client: ClientI
 
 
 async def _by_sms(plane: AuthPlane, user: User, client: ClientInfo) -> str:
-    messages = sending.with_sms(plane)
+    sending.with_sms(plane)
     code = sending.sms_code(plane, user.phone, plane.clock())
-    limits = sending.budget(messages.settings, SMS)
+    limits = sending.budget(plane, SMS, user.phone)
     ask = sending.asking(limits, (_TOKEN, code), action="user_reauthenticate_requested")
     await sending.request(plane, user.id, ask, client)
     return await sending.send_sms(plane, user.id, _TOKEN, code, SMS)

@@ -42,7 +42,7 @@ async def recover(plane: AuthPlane, wanted: Recover, origin: Origin, client: Cli
     messages = sending.with_mailer(plane)
     aud = wanted.aud or plane.settings.jwt_aud
     require_storable(aud)
-    limits = sending.budget(messages.settings, EMAIL)
+    limits = sending.budget(plane, EMAIL)
     now = plane.clock()
     found = await messages.store.find(email, "", aud, limits, now)
     sending.check_remaining(found.remaining, EMAIL)
@@ -64,11 +64,11 @@ async def send_recovery(
 
     Raises ``too_soon``, ``mail_limit``, ``mail_not_sent``.
     """
-    messages = sending.with_mailer(plane)
+    sending.with_mailer(plane)
     code = sending.mail_code(plane, user.email, pkce=challenge is not None)
     method = sending.LINK_TYPES[kind]
     ask = sending.asking(
-        sending.budget(messages.settings, EMAIL),
+        sending.budget(plane, EMAIL),
         ("recovery_token", code),
         flow=sending.flow_of(plane, challenge, method, method),
         action="user_recovery_requested",

@@ -47,7 +47,7 @@ async def resend(
     channel = EMAIL if email else SMS
     aud = wanted.aud or plane.settings.jwt_aud
     require_storable(aud)
-    limits = sending.budget(messages.settings, channel)
+    limits = sending.budget(plane, channel, phone)
     now = plane.clock()
     found = await messages.store.find(email, phone, aud, limits, now)
     sending.check_remaining(found.remaining, channel)

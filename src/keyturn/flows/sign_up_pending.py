@@ -43,7 +43,7 @@ async def enter(
     messages = sending.with_mailer(plane) if email else sending.with_sms(plane)
     channel = EMAIL if email else SMS
     now = plane.clock()
-    limits = sending.budget(messages.settings, channel)
+    limits = sending.budget(plane, channel, phone)
     aud = wanted.aud or settings.jwt_aud
     found = await messages.store.find(email, phone, aud, limits, now)
     sending.check_remaining(found.remaining, channel)
@@ -111,14 +111,13 @@ async def ask_again(
 def _confirmation(
     plane: AuthPlane, email: str, phone: str, challenge: Challenge | None
 ) -> tuple[Code, Ask]:
-    settings = sending.messages_of(plane).settings
     if email:
         code = sending.mail_code(plane, email, pkce=challenge is not None)
     else:
         code = sending.sms_code(plane, phone, plane.clock())
     provider = EMAIL if email else "phone"
     ask = sending.asking(
-        sending.budget(settings, EMAIL if email else SMS),
+        sending.budget(plane, EMAIL if email else SMS, phone),
         ("confirmation_token", code),
         flow=sending.flow_of(plane, challenge, provider, "email/signup"),
         action="user_confirmation_requested",

@@ -31,7 +31,7 @@ GUARDS: Final[Mapping[str, tuple[Setting, ...]]] = {
             read.positive,
             "150",
             "limits.token",
-            "Requests to `/token`, of any grant, in 5 minutes.",
+            "Requests to `/token`, of any grant but `web3`, in 5 minutes.",
         ),
         _row(
             "GOTRUE_RATE_LIMIT_OTP",
@@ -54,6 +54,13 @@ GUARDS: Final[Mapping[str, tuple[Setting, ...]]] = {
             "30",
             "limits.anonymous",
             "Anonymous sign-ups in an hour.",
+        ),
+        _row(
+            "GOTRUE_RATE_LIMIT_WEB3",
+            read.positive,
+            "30",
+            "limits.web3",
+            "Requests to `/token` with the grant `web3`, which is refused, in 5 minutes.",
         ),
         _row(
             "GOTRUE_RATE_LIMIT_PASSKEY",

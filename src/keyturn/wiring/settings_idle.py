@@ -17,10 +17,7 @@ IDLE: Final[tuple[Idle, ...]] = (
         r"MAILER_(EMAIL_VALIDATION|EXTENDED_VALIDATION|TEMPLATE_\w+|ALLOWED|BLOCKED)\w*",
         "this version checks the form of addresses only",
     ),
-    Idle(
-        r"RATE_LIMIT_(SSO|WEB3)",
-        "this version has no such endpoint",
-    ),
+    Idle(r"RATE_LIMIT_SSO", "no SAML: `/sso` is refused before it is counted, as in GoTrue"),
     Idle(
         r"EXTERNAL_(WEB3_\w+|IOS_BUNDLE_ID|REDIRECT_URL|ALLOWED_ID_TOKEN_ISSUERS"
         r"|SKIP_NONCE_CHECK)",

@@ -168,3 +168,23 @@ async def test_an_invitation(
             assert user["email_confirmed_at"]
             assert user["app_metadata"] == {"provider": "google", "providers": ["google"]}
             await auth.refused(404, "user_not_found", "GET", "/authorize", params=query)
+
+
+async def test_an_invitation_that_ends_meanwhile(
+    open_server: OpenAuth, provider: OidcProvider, service_role: Bearer
+) -> None:
+    given = {**provider.variables, "GOTRUE_JWT_SECRET": SECRET}
+    async with open_server(**given) as auth:
+        wanted = {"type": "invite", "email": "bob@example.com"}
+        made = await auth.http.post(
+            "/admin/generate_link", json=wanted, headers=service_role(SECRET)
+        )
+        token = made.json()["hashed_token"]
+        query = {"provider": "google", "invite_token": token, "login_hint": BOB}
+        out = await auth.http.get("/authorize", params=query)
+        back = provider.visit(out.headers["location"]).removeprefix("http://auth.test")
+        used = await auth.http.post("/verify", json={"type": "invite", "token_hash": token})
+        assert used.status_code == 200, used.text
+        told = fragment((await auth.http.get(back)).headers["location"])
+        assert told["error_code"] == "invite_not_found"
+        assert told["error_description"] == "Invite not found"
