@@ -11,6 +11,7 @@ import pytest
 import requests
 from tests.conftest import Database
 from tests.support.console import BASE, Browser, open_console
+from tests.support.console_people import person
 from tests.support.fuzzing import EXAMPLES, Scene, fuzz
 
 T = TypeVar("T")
@@ -36,12 +37,21 @@ async def test_every_answer_is_in_the_document(database: Database) -> None:
             )
         )
 
-    def scene(_operation: Any) -> Scene:
+    def scene(operation: Any) -> Scene:
         hands.forward(hours=1)
         key = done(hands.secret_key(f"key{hands.now:%d%H}"))
-        ring = done(hands.services.bench.store.load())
-        known = {"ref": "self-hosted", "id": ring.standby[0].kid if ring.standby else "none"}
+        known = {"ref": "self-hosted", "id": done(standby())}
+        if "/users/" in operation.path:
+            known["id"], (known["session_id"], *_) = done(
+                person(database, f"ada{hands.now:%d%H}@example.com", hands.now, hands.now)
+            )
+        elif "/api-keys/" in operation.path:
+            known["id"] = str(done(hands.services.api_keys.list())[-1].id)
         return Scene([{"apikey": key}, {"apikey": key}, {}], known)
+
+    async def standby() -> str:
+        ring = await hands.services.bench.store.load()
+        return ring.standby[0].kid if ring.standby else "none"
 
     answer = await http.get("/admin/api/openapi.json")
     failures = await asyncio.to_thread(fuzz, answer.json(), send, scene)

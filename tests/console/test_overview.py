@@ -10,9 +10,11 @@ from uuid import UUID
 import pytest
 
 from keyturn.console.overview import Addresses, Overview, PartLine, key_lines, statement
-from keyturn.console.words import ago
+from keyturn.console.words import ago, left
 from keyturn.flows.ports.apikeys import ApiKeyRecord
+from keyturn.gateway.traffic import Traffic
 from keyturn.jose.keys import generate
+from keyturn.keyring.policy import RingPolicy
 from keyturn.keyring.ring import KeyRing, RingKey
 from keyturn.keyring.states import KeyState
 
@@ -58,20 +60,44 @@ VIEW = Overview(
     parts=PARTS,
     ring=RING,
     api_keys=[API_KEY],
-    publish_before_sign=timedelta(minutes=20),
+    policy=RingPolicy(),
 )
 ILL = [*PARTS[:3], PartLine("envoy", "restarting", False, NOW, 3, "was killed by SIGKILL")]
 
-WELL = (
-    "All 4 parts are up. Tokens have been signed with ES256 key the-key- for 2 days; "
-    "1 key stands by."
+LEGACY = ring_key("secret", KeyState.PREVIOUSLY_USED, alg="HS256", legacy=True)
+MOVING = replace(VIEW, ring=KeyRing(5, (*RING.keys, LEGACY)))
+
+
+RUN_OUT = (
+    "New tokens are signed with ES256, while ≈ 3 live tokens of HS256 run out; legacy tokens were "
+    "seen 214 times in the last hour."
 )
+
+
+def hour(**tokens: int) -> Traffic:
+    """Return an hour with so many requests per algorithm."""
+    return Traffic(NOW - timedelta(hours=1), [], tokens, {})
+
+
 STATEMENTS = {
+    "nothing is counted": (VIEW, True, "New tokens are signed with ES256."),
     "all is well": (
-        VIEW,
+        replace(VIEW, live={"the-key-in-use": 9, "old-key": 2}), True,
+        "All sessions are signed with ES256."),
+    "the move has begun": (
+        replace(MOVING, live={"the-key-in-use": 9, "secret": 3}, traffic=hour(ES256=7, HS256=214)),
         True,
-        WELL,
-    ),
+        RUN_OUT),
+    "the move is nearly over": (
+        replace(MOVING, live={"the-key-in-use": 9}, traffic=hour(ES256=7)), True,
+        "All sessions are signed with ES256; no legacy token was seen in the last hour."),
+    "one legacy token": (
+        replace(MOVING, live={}, traffic=hour(HS256=1)), True,
+        "All sessions are signed with ES256; legacy tokens were seen once in the last hour."),
+    "before the move": (
+        replace(VIEW, ring=KeyRing(1, (replace(LEGACY, state=KeyState.IN_USE),)), live={},
+                traffic=hour(HS256=5)), True,
+        "All sessions are signed with the legacy secret (HS256)."),
     "a part is down": (
         replace(VIEW, parts=ILL), False, "Not everything is up: envoy (restarting)."),
     "no key yet": (replace(VIEW, ring=None), False, "No signing key is in use yet."),
@@ -84,7 +110,7 @@ STATEMENTS = {
 
 @pytest.mark.parametrize(("view", "good", "text"), STATEMENTS.values(), ids=list(STATEMENTS))
 def test_one_sentence_says_how_things_stand(view: Overview, good: bool, text: str) -> None:
-    """The first trouble is the sentence; without one it names the key that signs."""
+    """The first trouble is the sentence; without one, what signs and what is left of before."""
     said = statement(view)
 
     assert (said.good, said.text) == (good, text)
@@ -103,6 +129,24 @@ def test_keys_stand_in_the_order_that_matters_with_their_next_step() -> None:
         "may be promoted",
         "its last token has expired: it may be revoked",
     ]
+
+
+@pytest.mark.parametrize(
+    ("length", "text"),
+    [
+        (timedelta(0), "less than a second"),
+        (timedelta(seconds=9), "9 seconds"),
+        (timedelta(minutes=9, seconds=58), "9 minutes 58 seconds"),
+        (timedelta(minutes=9), "9 minutes"),
+        (timedelta(minutes=10, seconds=59), "10 minutes"),
+        (timedelta(minutes=119, seconds=59), "1 hour 59 minutes"),
+        (timedelta(days=2, minutes=3), "2 days"),
+        (timedelta(days=2, hours=3), "2 days 3 hours"),
+    ],
+)
+def test_what_runs_out_counts_down(length: timedelta, text: str) -> None:
+    """Two units, and seconds at the end."""
+    assert left(length) == text
 
 
 @pytest.mark.parametrize(

@@ -58,7 +58,7 @@ async def every_page(browser: Browser) -> dict[str, str]:
         "/api-keys/new", "/api-keys/legacy/off", "/jwks", "/audit-log", "/sign-in",
         *(f"/signing-keys/{key.kid}" for key in ring.keys),
         *(f"/signing-keys/{key.kid}/revoke" for key in ring.standby),
-        *(f"/api-keys/{key.id}/revoke" for key in api_keys),
+        *(f"/api-keys/{key.id}/{step}" for key in api_keys for step in ("revoke", "change")),
     ]  # fmt: skip
     return {path: (await browser.get(path)).text for path in paths}
 
@@ -90,7 +90,7 @@ async def test_a_key_from_birth_to_its_end(database: Database) -> None:
     typed = {"csrf": await browser.csrf(), "confirm": first}
     early = await browser.post(f"/signing-keys/{first}/revoke", typed)
     assert early.status_code == 409
-    assert "Not yet: 1 hour left" in early.text
+    assert "Not yet: 1 hour 1 minute left" in early.text
     for _ in range(5):
         hands.forward(minutes=14)
         await browser.get("/")
@@ -143,6 +143,33 @@ async def test_an_api_key_is_shown_once(database: Database) -> None:
     await browser.submit(f"/api-keys/{record.id}/revoke", {"confirm": "cron"})
     assert not (await hands.services.api_keys.list())[0].active
     assert (await browser.get(f"/api-keys/{record.id}/revoke")).status_code == 404
+
+
+async def test_a_key_is_described_and_renamed(database: Database) -> None:
+    """On creation and later; what is refused keeps what was typed."""
+    hands = await open_console(database)
+    browser = await Browser(hands).sign_in()
+    made = {"type": "secret", "name": "cron", "description": "<b>nightly</b>"}
+    await browser.submit("/api-keys/new", made)
+    (record,) = await hands.services.api_keys.list()
+    path = f"/api-keys/{record.id}/change"
+    assert 'value="cron"' in (await browser.get(path)).text
+    assert "&lt;b&gt;nightly&lt;/b&gt;" in (await browser.get("/api-keys")).text
+
+    done = await browser.submit(path, {"name": "invoices", "description": "monthly"})
+    assert (done.status_code, done.headers["location"]) == (303, "/api-keys")
+    refused = await browser.submit(path, {"name": "In voices", "description": "x"})
+    assert refused.status_code == 400
+    assert 'value="In voices"' in refused.text
+    listed = (await browser.get("/api-keys")).text
+    assert "invoices" in listed
+    assert "monthly" in listed
+    log = (await browser.get("/audit-log?subject=api_key")).text
+    assert "cron → invoices" in log
+    looking = await Browser(hands).sign_in("read_only")
+    assert "This session may only look" in (await looking.get(path)).text
+    word = {"csrf": await looking.csrf(), "name": "other"}
+    assert (await looking.post(path, word)).status_code == 403
 
 
 async def test_legacy_keys_end_together(database: Database) -> None:

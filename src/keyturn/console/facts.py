@@ -6,7 +6,6 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Final
 
 from keyturn.console.errors import BadRequest
@@ -27,21 +26,23 @@ _LARGEST: Final = 1 << 62
 async def gather(services: Services) -> Overview:
     """Return what the overview shows now; a database that is away becomes a sentence."""
     records: Sequence[ApiKeyRecord] = ()
-    ring, trouble = None, None
+    ring, live, trouble = None, None, None
+    now = services.clock()
     try:
         ring = await services.bench.store.load()
         records = await services.api_keys.list()
+        live = await services.counts.live_tokens(ring, now)
     except KeyturnError as problem:
         trouble = problem.message
-    seen = await services.counts.traffic()
     return Overview(
-        legacy_seen=None if seen is None else seen.legacy_tokens,
-        now=services.clock(),
+        now=now,
         addresses=services.addresses,
         parts=services.parts(),
         ring=ring,
         api_keys=records,
-        publish_before_sign=timedelta(seconds=services.bench.policy.publish_before_sign),
+        policy=services.bench.policy,
+        live=live,
+        traffic=await services.counts.traffic(),
         trouble=trouble,
     )
 

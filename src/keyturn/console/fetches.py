@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import pairwise
 from statistics import median
@@ -72,7 +72,7 @@ def fetches_of(traffic: Traffic, now: datetime) -> Fetches:
 def without(traffic: Traffic, own: Sequence[tuple[datetime, datetime]]) -> Traffic:
     """Leave out the requests that the console itself made from this machine, by their times."""
     kept = [fetch for fetch in traffic.fetches if not _is_own(fetch, own)]
-    return Traffic(traffic.since, kept, traffic.tokens, traffic.keys)
+    return replace(traffic, fetches=kept)
 
 
 def _is_own(fetch: Fetch, own: Sequence[tuple[datetime, datetime]]) -> bool:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from keyturn.clock import from_unix
-from keyturn.console.words import STATE_WORDS, ago, clock
+from keyturn.console.words import STATE_WORDS, clock, left
 from keyturn.errors import KeyturnError, WaitNotOver
 from keyturn.keyring.policy import RingPolicy
 from keyturn.keyring.ring import KeyRing, RingKey
@@ -94,12 +94,12 @@ def _next_step(key: RingKey, policy: RingPolicy, now: datetime) -> tuple[str, bo
     if key.state is KeyState.STANDBY:
         ready = policy.may_sign_from(key)
         if ready > now:
-            return f"May sign from {clock(ready)}, in {ago(ready - now)}.", False
+            return f"May sign from {clock(ready)}, in {left(ready - now)}.", False
         return "Known everywhere: it may sign.", True
     if key.state is KeyState.PREVIOUSLY_USED and key.tokens_until is not None:
         if key.tokens_until > now:
-            left = ago(key.tokens_until - now)
-            return f"Its last token expires at {clock(key.tokens_until)}, in {left}.", False
+            rest = left(key.tokens_until - now)
+            return f"Its last token expires at {clock(key.tokens_until)}, in {rest}.", False
         return "Its last token has expired: it may be revoked.", True
     if key.state is KeyState.IN_USE and key.legacy:
         return "The imported JWT_SECRET: whoever can verify can also forge.", False

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
-from keyturn.console.words import STATE_WORDS, ago, clock, count
+from keyturn.console.timeline import Facts
+from keyturn.console.words import STATE_WORDS, clock, count, left
 from keyturn.flows.ports.apikeys import ApiKeyRecord
+from keyturn.gateway.traffic import Traffic
+from keyturn.keyring.policy import RingPolicy
 from keyturn.keyring.ring import KeyRing, RingKey
 from keyturn.keyring.states import STATES, KeyState
 
@@ -44,11 +47,20 @@ class Overview:
     parts: Sequence[PartLine]
     ring: KeyRing | None
     api_keys: Sequence[ApiKeyRecord]
-    publish_before_sign: timedelta
-    legacy_seen: int | None = None
-    """Requests with a legacy token in the last hour; None: not known."""
+    policy: RingPolicy
+    live: Mapping[str, int] | None = None
+    """Key → live tokens; None: not known."""
+    traffic: Traffic | None = None
+    """The last hour of the gateway; None: not known."""
     trouble: str | None = None
     """Why something could not be read, in words."""
+
+    @property
+    def facts(self) -> Facts | None:
+        """What timeline, evidence and concerns are told from; None without a ring."""
+        if self.ring is None:
+            return None
+        return Facts(self.ring, self.policy, self.now, self.api_keys, self.live, self.traffic)
 
 
 @dataclass(frozen=True)
@@ -72,7 +84,7 @@ class Statement:
 
 
 def statement(view: Overview) -> Statement:
-    """Say how things stand: the first trouble, else that all is well and who signs."""
+    """Say how things stand: the first trouble, else what signs and what is left of before."""
     if view.trouble:
         return Statement(view.trouble, False)
     ill = [part for part in view.parts if not part.healthy]
@@ -81,25 +93,31 @@ def statement(view: Overview) -> Statement:
         return Statement(f"Not everything is up: {names}.", False)
     if view.ring is None or not view.ring.in_state(KeyState.IN_USE):
         return Statement("No signing key is in use yet.", False)
-    key = view.ring.in_use
-    number = len(view.ring.standby)
-    waiting = "1 key stands by" if number == 1 else f"{number} keys stand by"
-    since = ago(view.now - (key.promoted_at or key.created_at))
-    return Statement(
-        f"All {len(view.parts)} parts are up. Tokens have been signed with {key.alg} key "
-        f"{key.kid[:8]} for {since}; {waiting}.{_legacy(view, view.ring)}",
-        True,
-    )
+    return Statement("; ".join([_signed(view, view.ring), *_legacy(view, view.ring)]) + ".", True)
 
 
-def _legacy(view: Overview, ring: KeyRing) -> str:
+def _signed(view: Overview, ring: KeyRing) -> str:
+    key = ring.in_use
+    what = f"the legacy secret ({key.alg})" if key.legacy else key.alg
+    if view.live is None:
+        return f"New tokens are signed with {what}"
+    others = [one for one in ring.keys if one.alg != key.alg and view.live.get(one.kid)]
+    if not others:
+        return f"All sessions are signed with {what}"
+    number = count(sum(view.live[one.kid] for one in others), "live token")
+    algs = " and ".join(sorted({one.alg for one in others}))
+    return f"New tokens are signed with {what}, while ≈ {number} of {algs} run out"
+
+
+def _legacy(view: Overview, ring: KeyRing) -> list[str]:
     """Say how many legacy tokens are still about, as long as that matters."""
-    if view.legacy_seen is None or (ring.has_legacy is None and not view.legacy_seen):
-        return ""
-    if not view.legacy_seen:
-        return " No legacy token was seen in the last hour."
-    seen = count(view.legacy_seen, "request")
-    return f" {seen} with a legacy token came in the last hour."
+    if view.traffic is None or ring.in_use.alg == "HS256":
+        return []
+    seen = view.traffic.legacy_tokens
+    if seen:
+        times = "once" if seen == 1 else f"{seen} times"
+        return [f"legacy tokens were seen {times} in the last hour"]
+    return [] if ring.has_legacy is None else ["no legacy token was seen in the last hour"]
 
 
 def key_lines(view: Overview) -> list[KeyLine]:
@@ -124,9 +142,9 @@ def key_lines(view: Overview) -> list[KeyLine]:
 def _note(key: RingKey, view: Overview) -> str:
     """Say what the next step for ``key`` waits for."""
     if key.state is KeyState.STANDBY:
-        ready = key.published_at + view.publish_before_sign
+        ready = view.policy.may_sign_from(key)
         if ready > view.now:
-            return f"may sign from {clock(ready)} (in {ago(ready - view.now)})"
+            return f"may sign from {clock(ready)} (in {left(ready - view.now)})"
         return "may be promoted"
     if key.state is KeyState.PREVIOUSLY_USED and key.tokens_until is not None:
         if key.tokens_until > view.now:

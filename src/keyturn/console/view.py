@@ -11,7 +11,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from keyturn.clock import from_unix
-from keyturn.console.words import STATE_WORDS, agent, ago, clock, count
+from keyturn.console.words import STATE_WORDS, agent, ago, clock, count, left
 
 _PACKAGE: Final = "keyturn.console"
 
@@ -47,6 +47,7 @@ def _environment() -> Environment:
         "clock": clock,
         "ago": ago,
         "count": count,
+        "left": left,
         "agent": agent,
     }
     environment.globals |= {"STATE_WORDS": STATE_WORDS, "static_url": static_url}

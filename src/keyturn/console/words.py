@@ -32,6 +32,23 @@ def ago(length: timedelta) -> str:
     return "less than a second"
 
 
+def left(length: timedelta) -> str:
+    """Return a length of time that runs out, in two units at most: "1 hour 59 minutes".
+
+    Seconds count in the last ten minutes only.
+    """
+    seconds = max(0, int(length.total_seconds()))
+    units = ((86400, "day"), (3600, "hour"), (60, "minute"), (1, "second"))
+    first = next((place for place, (size, _) in enumerate(units) if seconds >= size), 3)
+    shown = units[first : first + 2] if seconds < 600 or first < 2 else units[first : first + 1]
+    parts = []
+    for size, name in shown:
+        number, seconds = divmod(seconds, size)
+        if number:
+            parts.append(count(number, name))
+    return " ".join(parts) or ago(length)
+
+
 def count(number: int, noun: str) -> str:
     """Return "1 key", "2 keys"."""
     return f"{number} {noun}" + ("" if number == 1 else "s")

@@ -4,15 +4,23 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
 
 WINDOW: Final = timedelta(hours=1)
 JWKS_PATH: Final = "/auth/v1/.well-known/jwks.json"
 _MOST_FETCHES: Final = 20_000
+_MOST_SHOWN: Final = 500
+_JUDGES: Final = ("rest", "realtime", "storage", "functions")
+"""Services that check every bearer token that they get."""
+_AUTH: Final = "auth"
+# Where the Auth server checks one: most of its other addresses pass over it.
+_AUTH_PATHS: Final = tuple(
+    f"/auth/v1/{name}" for name in ("user", "logout", "factors", "reauthenticate", "admin")
+)
 
 
 class _Line(msgspec.Struct):
@@ -22,7 +30,38 @@ class _Line(msgspec.Struct):
     status: int | None = None
     credential: str | None = None
     alg: str | None = None
+    kid: str | None = None
     key: str | None = None
+    upstream: str | None = None
+
+
+class Shown(NamedTuple):
+    """A service, and the key that tokens shown to it named (``kid``) with their algorithm.
+
+    Both are what the token claims: only what was accepted proves anything.
+    """
+
+    service: str
+    kid: str | None
+    alg: str | None
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """How often a service accepted such tokens and refused them (401), and when last."""
+
+    accepted: int = 0
+    refused: int = 0
+    accepted_at: datetime | None = None
+    refused_at: datetime | None = None
+
+    def with_answer(self, at: datetime, *, accepted: bool) -> Verdict:
+        """Return this with one more answer."""
+        if accepted:
+            last = max(at, self.accepted_at or at)
+            return replace(self, accepted=self.accepted + 1, accepted_at=last)
+        last = max(at, self.refused_at or at)
+        return replace(self, refused=self.refused + 1, refused_at=last)
 
 
 @dataclass(frozen=True)
@@ -45,6 +84,8 @@ class Traffic:
     """Algorithm → requests with a user's token of it. The algorithm is what the token claims."""
     keys: Mapping[str, int]
     """API key's id → requests that it let in."""
+    verdicts: Mapping[Shown, Verdict] = field(default_factory=dict)
+    """What each service said to users' tokens."""
 
     @property
     def legacy_tokens(self) -> int:
@@ -65,6 +106,7 @@ def tally(lines: Iterable[bytes], now: datetime, *, whole: bool) -> Traffic:
     fetches: list[Fetch] = []
     tokens: Counter[str] = Counter()
     keys: Counter[str] = Counter()
+    verdicts: dict[Shown, Verdict] = {}
     for text in lines:
         try:
             line = _decoder.decode(text)
@@ -78,7 +120,29 @@ def tally(lines: Iterable[bytes], now: datetime, *, whole: bool) -> Traffic:
             fetches.append(Fetch(at, line.client or "", line.status or 0))
         if line.credential == "jwt" and line.alg:
             tokens[line.alg] += 1
+            _judge(verdicts, line, at)
         if line.key:
             keys[line.key] += 1
     since = begin if whole else max(begin, oldest)
-    return Traffic(since, sorted(fetches, key=lambda fetch: fetch.at), tokens, keys)
+    fetches.sort(key=lambda fetch: fetch.at)
+    return Traffic(since, fetches, tokens, keys, verdicts)
+
+
+def _judge(verdicts: dict[Shown, Verdict], line: _Line, at: datetime) -> None:
+    """Count the answer when it says something about the token."""
+    service, status = line.upstream, line.status or 0
+    accepted = status == 101 or 200 <= status < 400
+    # Without a known API key the 401 is the gateway's own: the service was never asked.
+    refused = status == 401 and line.key is not None
+    if service is None or not (accepted or refused) or not _checks(service, line.path or ""):
+        return
+    shown = Shown(service, line.kid, line.alg)
+    # Whoever invents names of keys shall not fill the memory.
+    if shown in verdicts or len(verdicts) < _MOST_SHOWN:
+        verdicts[shown] = verdicts.get(shown, Verdict()).with_answer(at, accepted=accepted)
+
+
+def _checks(service: str, path: str) -> bool:
+    if service != _AUTH:
+        return service in _JUDGES
+    return any(path == known or path.startswith(f"{known}/") for known in _AUTH_PATHS)

@@ -25,6 +25,7 @@ PROJECT: Final = "self-hosted"
 CSRF_HEADER: Final = "x-csrf-token"
 _SAFE: Final = frozenset({"GET", "HEAD"})
 _BEARER: Final = "bearer "
+_LONGEST_REASON: Final = 1000
 
 
 @dataclass(frozen=True)
@@ -39,8 +40,18 @@ class CallOf(Generic[S]):
     body: Mapping[str, Any] = field(default_factory=dict)
 
     def intent(self, reason: str | None = None) -> Intent:
-        """Return who changes something, and why."""
-        return Intent(self.now, self.actor, reason)
+        """Return who changes something, and why: ``reason``, else the query's."""
+        given = reason if reason is not None else self.query.get("reason", "").strip()
+        if len(given) > _LONGEST_REASON or "\0" in given:
+            raise BadRequest(f"reason is a text of up to {_LONGEST_REASON} characters.")
+        return Intent(self.now, self.actor, given or None)
+
+    def flag(self, name: str) -> bool:
+        """Return whether the query says ``name=true``; raises :class:`BadRequest`."""
+        given = self.query.get(name, "false")
+        if given not in ("true", "false"):
+            raise BadRequest(f"{name} is true or false.")
+        return given == "true"
 
 
 OperationOf = Callable[[CallOf[S]], Awaitable[object]]
@@ -69,7 +80,8 @@ def endpoint(
                 request.query_params,
                 body,
             )
-            return JSONResponse(await operation(call), status)
+            answer = await operation(call)
+            return answer if isinstance(answer, Response) else JSONResponse(answer, status)
         except KeyturnError as error:
             return JSONResponse(as_json(error), status_of(error), extra_headers(error))
 

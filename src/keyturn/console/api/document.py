@@ -13,6 +13,23 @@ from keyturn.console.visit import COOKIE
 
 PATH: Final = "/admin/api/openapi.json"
 _PARAMETER: Final = re.compile(r"\{(\w+)\}")
+_FLAG: Final = {"type": "boolean", "default": False}
+# What a parameter of the query means, wherever it stands; others are plain text.
+_QUERY: Final[Mapping[str, tuple[str, Mapping[str, Any]]]] = {
+    "reason": ("Why; it is kept in the audit log", {"type": "string", "maxLength": 1000}),
+    "reveal": (
+        "No effect: only hashes are kept, so api_key is null; keyturn-not-revealed says so",
+        _FLAG,
+    ),
+    "dry_run": ("Decide, refuse, and change nothing", _FLAG),
+    "revoked": ("Those that were revoked as well", _FLAG),
+    "public": ("From the address that clients elsewhere use, through a CDN if any", _FLAG),
+    "was_compromised": ("The audit log says so", _FLAG),
+    "before": ("Only lines older than this one", {"type": "integer", "minimum": 0}),
+    "limit": ("How many lines", {"type": "integer", "minimum": 1, "maximum": 10_000}),
+    "page": ("From 1", {"type": "integer", "minimum": 1, "maximum": 999_999}),
+    "q": ("Part of an e-mail address or name, or a whole ID", {"type": "string", "maxLength": 200}),
+}
 _DESCRIPTION: Final = (
     "Signing keys and API keys in the shapes of Supabase's Management API; the project is "
     f'always "{PROJECT}". A client of that API takes the address before /v1 as its base. '
@@ -56,7 +73,7 @@ def _operation(row: RowOf[Any]) -> dict[str, Any]:
             *(_parameter(name, "query") for name in row.query),
         ],
         "responses": {
-            str(row.status): _content("Done", row.gives),
+            str(row.status): _content("Done", row.gives, row.media),
             "default": _content("Refused, and why", "Problem"),
         },
     }
@@ -70,9 +87,13 @@ def _parameter(name: str, place: str) -> dict[str, Any]:
     schema: dict[str, Any] = {"type": "string"}
     if name == "ref":
         schema["enum"] = [PROJECT]
-    return {"name": name, "in": place, "required": place == "path", "schema": schema}
+    found = {"name": name, "in": place, "required": place == "path", "schema": schema}
+    if place == "query" and name in _QUERY:
+        described, known = _QUERY[name]
+        return {**found, "schema": known, "description": described}
+    return found
 
 
-def _content(description: str, schema: str) -> dict[str, Any]:
+def _content(description: str, schema: str, media: str = "application/json") -> dict[str, Any]:
     reference = {"schema": {"$ref": f"#/components/schemas/{schema}"}}
-    return {"description": description, "content": {"application/json": reference}}
+    return {"description": description, "content": {media: reference}}

@@ -3,29 +3,61 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from typing import Final
 
-from keyturn.accounts.timestamps import rfc3339
+from starlette.responses import Response
+
+from keyturn.accounts.timestamps import optional_rfc3339, rfc3339
 from keyturn.console.api.call import Call
-from keyturn.console.audit_export import as_json
-from keyturn.console.errors import BadRequest
+from keyturn.console.audit_export import as_csv, as_json
+from keyturn.console.concerns import concerns
+from keyturn.console.errors import BadRequest, NotFound
+from keyturn.console.evidence import Verifier, readers, verifiers
 from keyturn.console.facts import gather, look, read_before, read_filter
+from keyturn.console.fetches import fetches_of
 from keyturn.console.overview import statement
+from keyturn.console.timeline import timeline
+from keyturn.flows.ports.audit import AuditLine
 
-_MOST = 1000
+MOST_LINES: Final = 10_000
 
 
 async def status(call: Call) -> object:
-    """The sentence of the overview, and the parts behind it."""
+    """All of the overview: its sentence, the timeline, verifiers, what to see to, the parts."""
     view = await gather(call.services)
-    said = statement(view)
-    parts = [{**asdict(part), "since": part.since.isoformat()} for part in view.parts]
-    return {"healthy": said.good, "statement": said.text, "parts": parts}
+    said, facts = statement(view), view.facts
+    return {
+        "healthy": said.good,
+        "statement": said.text,
+        "parts": [{**asdict(part), "since": part.since.isoformat()} for part in view.parts],
+        "addresses": asdict(view.addresses),
+        "timeline": [
+            {**asdict(entry), "at": optional_rfc3339(entry.at)}
+            for entry in (timeline(facts) if facts else ())
+        ],
+        "verifiers": [_verifier(one) for one in (verifiers(facts) if facts else ())],
+        "jwks_readers": [
+            {**asdict(one), "last": rfc3339(one.last)} for one in (readers(facts) if facts else ())
+        ],
+        "problems": [asdict(one) for one in (concerns(facts) if facts else ())],
+    }
 
 
 async def jwks(call: Call) -> object:
-    """The JWKS as a client gets it now, and whether it is the ring's."""
-    found = await look(call.services)
-    return {**asdict(found), "current": found.current}
+    """The JWKS as a client gets it now, and whether it is the ring's; ``public``: from outside."""
+    found = await look(call.services, public=call.flag("public"))
+    more = {"missing": found.missing, "surplus": found.surplus, "fresh_in": found.fresh_in}
+    return {**asdict(found), "current": found.current, **more}
+
+
+async def jwks_fetches(call: Call) -> object:
+    """Who fetched the JWKS in the last hour, a number per minute, and each client's habit."""
+    traffic = await call.services.counts.traffic()
+    if traffic is None:
+        raise NotFound("There is no gateway of ours, so nobody counted.")
+    found = fetches_of(traffic, call.now)
+    clients = [{**asdict(one), "last": rfc3339(one.last)} for one in found.clients]
+    return {**asdict(found), "since": rfc3339(found.since), "clients": clients}
 
 
 async def inbox(call: Call) -> object:
@@ -46,7 +78,11 @@ async def census(call: Call) -> object:
     live = await services.counts.live_tokens(ring, call.now)
     seen = await services.counts.traffic()
     keys = [
-        {"id": key.kid, "status": key.state.value, "live_tokens": live and live.get(key.kid, 0)}
+        {
+            "id": key.kid,
+            "status": key.state.value,
+            "live_tokens": None if live is None else live.get(key.kid, 0),
+        }
         for key in ring.keys
     ]
     hour = seen and {"since": seen.since.isoformat(), "requests_by_algorithm": dict(seen.tokens)}
@@ -55,10 +91,37 @@ async def census(call: Call) -> object:
 
 async def audit_log(call: Call) -> object:
     """Lines of the audit log, newest first."""
-    text = call.query.get("limit", "100")
-    if not (text.isascii() and text.isdigit() and 1 <= int(text[:9]) <= _MOST):
-        raise BadRequest(f"limit is 1 to {_MOST}.")
-    lines = await call.services.audit.search(
+    return {"lines": [as_json(line) for line in await _lines(call, "100")]}
+
+
+async def audit_log_csv(call: Call) -> object:
+    """The same as a file for spreadsheets; no cell can be taken for a formula."""
+    return Response(as_csv(await _lines(call, str(MOST_LINES))), media_type="text/csv")
+
+
+async def _lines(call: Call, usual: str) -> list[AuditLine]:
+    text = call.query.get("limit", usual)
+    if not (text.isascii() and text.isdigit() and 1 <= int(text[:9]) <= MOST_LINES):
+        raise BadRequest(f"limit is 1 to {MOST_LINES}.")
+    found = await call.services.audit.search(
         read_filter(call.query), before=read_before(call.query), limit=int(text)
     )
-    return {"lines": [as_json(line) for line in lines]}
+    return list(found)
+
+
+def _verifier(one: Verifier) -> dict[str, object]:
+    proofs = [
+        {
+            "id": proof.key.kid if proof.key else None,
+            "accepted": proof.accepted,
+            "last": optional_rfc3339(proof.at),
+        }
+        for proof in one.proofs
+    ]
+    return {
+        "name": one.name,
+        "learns": one.learns,
+        "accepted": proofs,
+        "refused": one.refused,
+        "refused_unknown_key": one.strangers,
+    }

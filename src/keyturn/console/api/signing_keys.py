@@ -94,10 +94,14 @@ async def create_key(call: Call) -> object:
 
 
 async def change_key(call: Call) -> object:
-    """Rotate to a standby (``in_use``) or revoke; the waits of the ring hold."""
+    """Rotate to a standby (``in_use``) or revoke; the waits of the ring hold.
+
+    With ``dry_run`` all is decided and nothing changed.
+    """
     only(call.body, "status")
     wanted = text(call.body, "status", among=_STATES)
-    kid, bench, intent = call.path["id"], call.services.bench, call.intent()
+    services, kid, intent = call.services, call.path["id"], call.intent()
+    bench = services.rehearsing if call.flag("dry_run") else services.bench
     if wanted == KeyState.IN_USE:
         return shape((await keys.promote(bench, intent, kid)).after.find(kid))
     if wanted == KeyState.REVOKED:

@@ -49,10 +49,32 @@ async def create(visit: Visit) -> Response:
             kind=kind,
             name=visit.form.get("name", "").strip(),
             entropy=services.entropy,
+            description=visit.form.get("description"),
         )
     except KeyturnError as error:
         return _ask_create(visit, error)
     return visit.page("api_key_created", status=201, key=record, text=services.show_once(secret))
+
+
+async def ask_change(visit: Visit) -> Response:
+    """``GET /api-keys/{id}/change``: another name or description."""
+    return await _ask_change(visit)
+
+
+async def change(visit: Visit) -> Response:
+    """``POST /api-keys/{id}/change``."""
+    record = await _record(visit)
+    try:
+        await apikeys.relabel(
+            visit.services.api_keys,
+            visit.intent(),
+            str(record.id),
+            name=visit.form.get("name", record.name).strip(),
+            description=visit.form.get("description"),
+        )
+    except KeyturnError as error:
+        return await _ask_change(visit, error)
+    return visit.seen(LIST)
 
 
 async def ask_revoke(visit: Visit) -> Response:
@@ -106,6 +128,18 @@ def _ask_create(visit: Visit, error: KeyturnError | None = None) -> Response:
         error=error,
         prefixes=PREFIXES,
         form=visit.form,
+    )
+
+
+async def _ask_change(visit: Visit, error: KeyturnError | None = None) -> Response:
+    record = await _record(visit)
+    kept = {"name": record.name, "description": record.description or ""}
+    return visit.page(
+        "api_key_change",
+        status=200 if error is None else status_of(error),
+        error=error,
+        key=record,
+        form={**kept, **visit.form},
     )
 
 

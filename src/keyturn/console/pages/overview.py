@@ -8,8 +8,11 @@ from typing import Any
 
 from starlette.responses import Response
 
+from keyturn.console.concerns import concerns
+from keyturn.console.evidence import readers, verifiers
 from keyturn.console.facts import gather
 from keyturn.console.overview import key_lines, statement
+from keyturn.console.timeline import timeline
 from keyturn.console.visit import Visit
 from keyturn.errors import KeyturnError
 from keyturn.flows.ports.audit import AuditFilter, AuditLine
@@ -26,10 +29,19 @@ async def show(visit: Visit) -> Response:
 
 
 async def fragment(visit: Visit) -> str:
-    """Return what changes by itself: the sentence, the keys, the parts."""
+    """Return what changes by itself: all but the words, the newest changes and the addresses."""
     return visit.html("overview_live", **await _facts(visit))
 
 
 async def _facts(visit: Visit) -> dict[str, Any]:
     view = await gather(visit.services)
-    return {"view": view, "statement": statement(view), "keys": key_lines(view)}
+    facts = view.facts
+    return {
+        "view": view,
+        "statement": statement(view),
+        "keys": key_lines(view),
+        "timeline": timeline(facts) if facts else [],
+        "concerns": concerns(facts) if facts else [],
+        "verifiers": verifiers(facts) if facts else [],
+        "readers": readers(facts) if facts else [],
+    }

@@ -76,7 +76,7 @@ async def _by_password(services: Reception, client: str, given: str) -> Session:
         if not await services.password.fits(given):
             for name in (client, EVERYBODY):
                 services.limiter.failed(name)
-            # Bound by the limiter, so the log, which nothing is ever removed from, cannot be filled.
+            # The limiter bounds how many lines there can be; none is ever removed again.
             await services.audit.record_visit(
                 "sign_in_failed", at=services.clock(), actor=_NOBODY, visit=client[:64]
             )
