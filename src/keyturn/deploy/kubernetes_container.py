@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from typing import Final
 
 from keyturn.deploy import images
-from keyturn.deploy.inventory import Document, Note, Service
+from keyturn.deploy.inventory import Document, Kind, Note, Service
 from keyturn.deploy.kubernetes_objects import Holder, Objects, Workload
 from keyturn.deploy.names import speakable
 from keyturn.deploy.opened import text
@@ -16,6 +17,7 @@ from keyturn.deploy.place import Place, Unreadable
 from keyturn.deploy.probe_keys import as_the_shell_reads, runs_shell
 from keyturn.deploy.redaction import HIDDEN
 from keyturn.deploy.setting import Origin, Setting, Variable
+from keyturn.deploy.watched import watched_files, watched_folder, with_watched
 from keyturn.deploy.yaml_tree import Node, Scalar, Tree, items
 from keyturn.secret import Secret
 
@@ -33,22 +35,42 @@ class Containers:
         self.notes: list[Note] = []
         self.variables: dict[str, Variable] = {}
         """Every value that was drawn on, as ``Secret/name/key``."""
+        self._held_at: dict[str, Place] = {}
+        """Where what is mounted at a path stands in its object."""
 
     def service(self, name: str, workload: Workload, container: Tree) -> Service:
         """Return the container as a service."""
         image = images.named(container.text("image"))
-        settings = self._settings(workload, container)
+        kind = images.kind_of(image) if image else None
+        settings: Mapping[str, Setting] = self._settings(workload, container)
+        documents = tuple(self._documents(workload, container))
+        command = _command(container, settings)
+        if kind is Kind.AUTH:
+            folder = watched_folder(command)
+            watched = tuple(reversed(watched_files(folder, documents)))
+            settings = {
+                name: self._placed(one, watched)
+                for name, one in with_watched(settings, folder, documents).items()
+            }
         return Service(
             name=name,
-            kind=images.kind_of(image) if image else None,
+            kind=kind,
             image=image,
             version=images.version_of(image) if image else None,
             place=container.place,
             settings=settings,
-            documents=tuple(self._documents(workload, container)),
+            documents=documents,
             healthcheck=_probe(container, settings),
-            command=_command(container, settings),
+            command=command,
         )
+
+    def _placed(self, one: Setting, watched: Iterable[Document]) -> Setting:
+        """Return a watched setting at its object's line; so far it has that within the text."""
+        if one.origin is not Origin.WATCHED:
+            return one
+        holding = (d.target for d in watched if f"{one.name}=" in (d.text or ""))
+        place = next((found for d in holding if (found := self._held_at.get(d))), one.place)
+        return replace(one, place=place)
 
     def _settings(self, workload: Workload, container: Tree) -> dict[str, Setting]:
         found: dict[str, Setting] = {}
@@ -81,7 +103,7 @@ class Containers:
                     )  # fmt: skip
 
     def _one(
-        self, workload: Workload, name: str, node: Tree, earlier: dict[str, Setting]
+        self, workload: Workload, name: str, node: Tree, earlier: Mapping[str, Setting]
     ) -> Setting:
         source = node.tree("valueFrom")
         for key, kind in _REFS:
@@ -156,6 +178,7 @@ class Containers:
                 value = holder.values[key]
                 target = home if only else posixpath.join(home, path)
                 content = value.content.decode("utf-8", "surrogateescape")
+                self._held_at[target] = value.place
                 yield Document(value.place.file, target, content, mount.place)
 
 
@@ -174,7 +197,7 @@ def _paths(source: Tree | None, holder: Holder | None) -> list[tuple[str, str]]:
 
 
 def _literal(
-    name: str, written: Scalar | None, place: Place, earlier: dict[str, Setting]
+    name: str, written: Scalar | None, place: Place, earlier: Mapping[str, Setting]
 ) -> Setting:
     """Return a written value; ``$(NAME)`` stands for a variable that was defined before it."""
     raw = written.text if written is not None and not written.is_null else ""
@@ -188,7 +211,7 @@ def _literal(
     return Setting(name, value, place, template, origin, variables)
 
 
-def _expanded(raw: str, earlier: dict[str, Setting]) -> str:
+def _expanded(raw: str, earlier: Mapping[str, Setting]) -> str:
     def one(match: re.Match[str]) -> str:
         if match.group() == "$$":
             return "$"
@@ -197,19 +220,19 @@ def _expanded(raw: str, earlier: dict[str, Setting]) -> str:
     return _REFERENCE.sub(one, raw)
 
 
-def _command(container: Tree, settings: dict[str, Setting]) -> Setting | None:
+def _command(container: Tree, settings: Mapping[str, Setting]) -> Setting | None:
     parts = [*items(container.get("command")), *items(container.get("args"))]
     return _line("command", parts, settings)
 
 
-def _probe(container: Tree, settings: dict[str, Setting]) -> Setting | None:
+def _probe(container: Tree, settings: Mapping[str, Setting]) -> Setting | None:
     """Return what a probe runs or asks; the first that sends something, when several are there."""
     found = [line for name in PROBES if (line := _asked(container, name, settings)) is not None]
     sending = (one for one in found if "Authorization" in (text(one) or ""))
     return next(sending, found[0] if found else None)
 
 
-def _asked(container: Tree, probe: str, settings: dict[str, Setting]) -> Setting | None:
+def _asked(container: Tree, probe: str, settings: Mapping[str, Setting]) -> Setting | None:
     parts = list(items(container.get(probe, "exec", "command")))
     if parts:
         found = _line("healthcheck", parts, settings)
@@ -231,7 +254,7 @@ def _asked(container: Tree, probe: str, settings: dict[str, Setting]) -> Setting
     return Setting("healthcheck", value, headers[0].place, None, Origin.LITERAL)
 
 
-def _line(name: str, parts: list[Node], settings: dict[str, Setting]) -> Setting | None:
+def _line(name: str, parts: list[Node], settings: Mapping[str, Setting]) -> Setting | None:
     texts = [part for part in parts if isinstance(part, Scalar)]
     if not texts:
         return None

@@ -6,8 +6,9 @@ It holds references (``${JWT_JWKS}``) and no value, so it may be committed as it
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain, count
 
 from keyturn.deploy.compose_stack import stack
 from keyturn.deploy.files import Files
@@ -66,18 +67,26 @@ def override_file(
     if not blocks:
         return None
     files = stack(Files(original), ask).files
-    options = " ".join(f"-f {file}" for file in (*files, NAME))
+    name = free_name(files)
+    options = " ".join(f"-f {file}" for file in (*files, name))
     content = _HEAD.format(files=", ".join(files), options=options) + "services:\n"
-    for name, lines in blocks.items():
-        content += "\n".join((f"  {name}:", *lines)) + "\n"
-    return rendered(NAME, content, private=False)
+    for service_name, lines in blocks.items():
+        content += "\n".join((f"  {service_name}:", *lines)) + "\n"
+    return rendered(name, content, private=False)
+
+
+def free_name(files: Sequence[str]) -> str:
+    """Return a name that none of the deployment's files has: an earlier commit stays in force."""
+    numbered = (f"keyturn-{number}.override.yml" for number in count(2))
+    return next(name for name in chain((NAME,), numbered) if name not in files)
 
 
 def check_override(
     original: Source, ask: Ask, override: Rendered | None, env: Rendered, after: Inventory
 ) -> None:
     """Raise :class:`CannotRender` unless the user's files with both rendered ones say ``after``."""
-    blank = rendered(NAME, "services: {}\n", private=False)
+    name = free_name(stack(Files(original), ask).files)
+    blank = rendered(name, "services: {}\n", private=False)
     found = laid_over(original, ask, override or blank, env)
     for name, service in after.services.items():
         other = found.services.get(name)

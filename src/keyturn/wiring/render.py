@@ -23,6 +23,7 @@ from keyturn.errors import Conflict, UsageError
 from keyturn.flows.change import Deployment
 from keyturn.flows.migrate import Wish, plan_migration
 from keyturn.flows.render import View, as_it_stands, as_it_would_be, testimony, with_committed_keys
+from keyturn.flows.render_outranked import cleared, outranked
 from keyturn.flows.rotate import TurnWish, plan_rotation
 from keyturn.secret import Secret
 from keyturn.wiring.change import ChangeOptions, Workshop
@@ -64,9 +65,11 @@ def open_view(options: ChangeOptions, moment: Moment, encrypted: Encrypted | Non
     if encrypted is not None:
         deployment = encrypted.laid_over(deployment, workshop.folder)
     targets: tuple[Target, ...] | None = None
+    stronger = tuple(outranked(deployment.inventory))
     if deployment.inventory.layout is Layout.KUBERNETES:
         deployment, targets = _from_objects(deployment)
     view = _view(deployment, workshop, moment)
+    view = replace(view, warnings=(*stronger, *view.warnings))
     return Opened(view, targets or compose_targets(view.after), targets is not None)
 
 
@@ -82,9 +85,12 @@ def _from_objects(deployment: Deployment) -> tuple[Deployment, tuple[Target, ...
     return replace(deployment, source=made.source, ask=ask, style=Style(in_place=True)), targets
 
 
-def _view(deployment: Deployment, workshop: Workshop, moment: Moment) -> View:
+def _view(given: Deployment, workshop: Workshop, moment: Moment) -> View:
+    decided = cleared(given)
+    deployment = decided.deployment
     if moment.wish is None and moment.turn is None:
-        return as_it_stands(deployment)
+        view = as_it_stands(deployment)
+        return replace(view, before=given.inventory, original=decided.original)
     runs = workshop.runs
     if moment.deployed_at is not None:
         if moment.deployed_at > unix(deployment.now):
@@ -97,7 +103,7 @@ def _view(deployment: Deployment, workshop: Workshop, moment: Moment) -> View:
     else:
         proposal = plan_rotation(planned, moment.turn or TurnWish(), evidence)
     view = as_it_would_be(planned, proposal, moment.steps)
-    return replace(view, before=deployment.inventory, original=deployment.source)
+    return replace(view, before=given.inventory, original=decided.original)
 
 
 class Encrypted:
