@@ -20,7 +20,7 @@ from keyturn.accounts.one_time import challenge, challenges_of
 from keyturn.accounts.provider_rows import PROVIDERS
 from keyturn.accounts.providers import Profile, Provider, profile_of
 from keyturn.flows.custom_providers import find
-from keyturn.flows.hooks import before_user_created
+from keyturn.flows.hooks import after_user_created, before_user_created
 from keyturn.flows.identities import require_linking
 from keyturn.flows.issue import first_token, grant, new_session
 from keyturn.flows.notifications import notify
@@ -247,6 +247,8 @@ async def _enter(
     )
     if entered.verdict != "ok":
         raise refuse(entered.verdict)
+    if entered.user is not None and entered.user.id == new.id:
+        await after_user_created(plane, entered.user, client)
     if entered.linked and entered.user is not None:
         notify(plane, "identity_linked", entered.user, client, Provider=provider.name)
     if entered.user is None or entered.session is None:
@@ -289,7 +291,7 @@ async def id_token(
     claims = await plane.providers.id_claims(provider, wanted.id_token)
     if not provider.settings.skip_nonce_check:
         _check_nonce(claims.get("nonce"), wanted.nonce)
-    profile = profile_of(provider, claims)
+    profile = profile_of(provider, claims, id_token=True)
     target = linking.user.id if linking else None
     _, granted = await _enter(plane, provider, profile, ProviderTokens(), client, target=target)
     if granted is None:
@@ -302,7 +304,7 @@ def _by_issuer(plane: AuthPlane, wanted: IdTokenGrant) -> Provider:
     for name, each in settings.providers.items():
         if each.enabled and name in PROVIDERS and each.client_ids:
             provider = settings.find(PROVIDERS, name)
-            if provider.issuer and provider.issuer == wanted.issuer:
+            if provider.issued(wanted.issuer):
                 return provider
     raise refuse("provider_disabled", f"Provider (issuer {wanted.issuer[:128]!r}) is not enabled")
 

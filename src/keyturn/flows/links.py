@@ -13,7 +13,7 @@ from keyturn.accounts.redirects import action_link
 from keyturn.accounts.user import User
 from keyturn.flows import admin_users
 from keyturn.flows import messages as sending
-from keyturn.flows.hooks import before_user_created
+from keyturn.flows.hooks import after_user_created, before_user_created
 from keyturn.flows.messages import EMAIL, Code, Origin
 from keyturn.flows.password_strength import require_strong
 from keyturn.flows.plane import Admin, AuthPlane
@@ -68,9 +68,13 @@ async def invite(
     email = _email(wanted)
     code = sending.mail_code(plane, email)
     limits = sending.budget(plane, EMAIL, frequency=False)
-    user = await _pending(plane, admin, wanted, email, _invitation(limits, code), client)
+    user, made = await _pending(plane, admin, wanted, email, _invitation(limits, code), client)
     message = sending.mail(plane, "invite", user, code, origin)
-    await sending.send(plane, user.id, "confirmation_token", message)
+    try:
+        await sending.send(plane, user.id, "confirmation_token", message)
+    finally:  # the account is there whether or not its message left
+        if made:
+            await after_user_created(plane, user, client)
     return user
 
 
@@ -92,8 +96,10 @@ async def generate(
     code = sending.mail_code(plane, new_email if kind == _CHANGE_NEW else email)
     if kind in (_SIGN_UP, _INVITE):
         ask = _invitation(Ask(tokens=()), code) if kind == _INVITE else _confirmation(wanted, code)
-        made = kind == _SIGN_UP and wanted.type != _MAGIC and known is None
-        user = await _pending(plane, admin, wanted, email, ask, client, password=made)
+        first = kind == _SIGN_UP and wanted.type != _MAGIC and known is None
+        user, made = await _pending(plane, admin, wanted, email, ask, client, password=first)
+        if made:
+            await after_user_created(plane, user, client)
     elif known is None:
         raise refuse("link_user_not_found")
     elif kind in (_MAGIC, _RECOVERY):
@@ -139,15 +145,15 @@ async def _pending(
     client: ClientInfo,
     *,
     password: bool = False,
-) -> User:
-    """Give an unconfirmed account, made when there is none, the token of ``ask``."""
+) -> tuple[User, bool]:
+    """Give an unconfirmed account the token of ``ask``; True: it was made for that."""
     if ask.invited:
         ask = msgspec.structs.replace(ask, actor=admin_users.actor(admin))
     known = await _known(plane, wanted, email)
     if known is not None:
         if known.email_confirmed_at is not None:
             raise refuse("email_exists")
-        return await sending.request(plane, known.id, ask, client)
+        return await sending.request(plane, known.id, ask, client), False
     if password:
         if not wanted.password:
             raise refuse("signup_needs_password")
@@ -158,7 +164,7 @@ async def _pending(
     store, audit = sending.messages_of(plane).store, plane.settings.audit_log_postgres
     await before_user_created(plane, new, client)
     requested = await store.create_pending(new, ask, client, plane.clock(), audit=audit)
-    return sending.granted_user(requested, EMAIL)
+    return sending.granted_user(requested, EMAIL), True
 
 
 async def _change(

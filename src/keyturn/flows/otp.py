@@ -16,7 +16,7 @@ from keyturn.accounts.identifiers import (
 from keyturn.accounts.user import User
 from keyturn.flows import messages as sending
 from keyturn.flows import sign_up_pending
-from keyturn.flows.hooks import before_user_created
+from keyturn.flows.hooks import after_user_created, before_user_created
 from keyturn.flows.messages import EMAIL, SMS, Origin
 from keyturn.flows.plane import AuthPlane
 from keyturn.flows.ports.accounts import ClientInfo
@@ -142,4 +142,6 @@ async def _create_confirmed(
     )
     await before_user_created(plane, new, client)
     audit = plane.settings.audit_log_postgres
-    return await plane.accounts.create_user(new, None, client, plane.clock(), audit=audit)
+    made = await plane.accounts.create_user(new, None, client, plane.clock(), audit=audit)
+    await after_user_created(plane, made, client)
+    return made

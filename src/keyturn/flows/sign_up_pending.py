@@ -15,7 +15,7 @@ from keyturn.accounts.errors import AuthError
 from keyturn.accounts.one_time import Challenge
 from keyturn.accounts.user import User
 from keyturn.flows import messages as sending
-from keyturn.flows.hooks import before_user_created
+from keyturn.flows.hooks import after_user_created, before_user_created
 from keyturn.flows.messages import EMAIL, SMS, Code, Origin
 from keyturn.flows.plane import AuthPlane, Granted
 from keyturn.flows.ports.accounts import ClientInfo, NewUser
@@ -86,7 +86,10 @@ async def create(
     await before_user_created(plane, new, client)
     requested = await messages.store.create_pending(new, ask, client, now, audit=audit)
     user = sending.granted_user(requested, ask.channel or EMAIL)
-    await _dispatch(plane, user, code, origin, channel, wait=wait)
+    try:
+        await _dispatch(plane, user, code, origin, channel, wait=wait)
+    finally:  # the account is there whether or not its message left
+        await after_user_created(plane, user, client)
     return user
 
 
