@@ -6,7 +6,7 @@ import asyncio
 import json
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import AbstractAsyncContextManager, AsyncExitStack
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs
@@ -153,14 +153,23 @@ class Riddles(BaseHTTPRequestHandler):
         """Be quiet."""
 
 
-@pytest.fixture
-def riddles() -> Iterator[tuple[str, type[Riddles]]]:
+@contextmanager
+def serving_riddles() -> Iterator[tuple[str, type[Riddles]]]:
+    """Ask riddles on a free port; yields the address, and what keeps the requests."""
     handler = type("Riddles", (Riddles,), {"asked": []})
     server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_port}/siteverify", handler
-    server.shutdown()
-    server.server_close()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}/siteverify", handler
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+@pytest.fixture
+def riddles() -> Iterator[tuple[str, type[Riddles]]]:
+    with serving_riddles() as asking:
+        yield asking
 
 
 def solved(answer: str) -> dict[str, object]:

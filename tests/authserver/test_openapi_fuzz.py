@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import itertools
-import threading
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -14,7 +11,7 @@ import httpx
 import pytest
 import requests
 from tests.support.fuzzing import EXAMPLES, Scene, fuzz
-from tests.support.hook_server import SECRET
+from tests.support.message_hooks import messages_taken
 from tests.support.oauth import s256
 
 JWT_SECRET = "a-legacy-secret-of-more-than-32-bytes"
@@ -40,38 +37,6 @@ EVERYTHING_ON = {
     "GOTRUE_EXTERNAL_GITHUB_CLIENT_ID": "client",
     "GOTRUE_EXTERNAL_GITHUB_SECRET": "secret",
 }
-
-
-class Hook(BaseHTTPRequestHandler):
-    """Takes every mail and text message."""
-
-    def do_POST(self) -> None:
-        self.rfile.read(int(self.headers["content-length"]))
-        self.send_response(200)
-        self.send_header("content-type", "application/json")
-        self.send_header("content-length", "2")
-        self.end_headers()
-        self.wfile.write(b"{}")
-
-    def log_message(self, *args: Any) -> None:
-        pass
-
-
-@contextmanager
-def messages_taken() -> Iterator[dict[str, str]]:
-    """Run a hook for mail and SMS; yields the settings that name it."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Hook)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    variables = {}
-    for name in "SEND_EMAIL", "SEND_SMS":
-        variables[f"GOTRUE_HOOK_{name}_ENABLED"] = "true"
-        variables[f"GOTRUE_HOOK_{name}_URI"] = f"http://127.0.0.1:{server.server_port}/"
-        variables[f"GOTRUE_HOOK_{name}_SECRETS"] = SECRET
-    try:
-        yield variables
-    finally:
-        server.shutdown()
-        server.server_close()
 
 
 def _administers(path: str) -> bool:
@@ -158,8 +123,8 @@ class World:
 def test_every_answer_is_in_the_document(
     serve: Callable[..., Any], service_role: Callable[[str], dict[str, str]]
 ) -> None:
-    with messages_taken() as hooks, requests.Session() as session:
-        serving = serve(**EVERYTHING_ON, **hooks)
+    with messages_taken() as taken, requests.Session() as session:
+        serving = serve(**EVERYTHING_ON, **taken.variables("SEND_EMAIL", "SEND_SMS"))
 
         def send(case: Any, headers: Mapping[str, str]) -> Any:
             return case.call(

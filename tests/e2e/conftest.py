@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 import pytest
 from tests.support.apps import Apps, apps_of
+from tests.support.message_hooks import Taken, messages_taken
 from tests.support.oidc import OidcProvider, oidc_provider
 from tests.support.stack import Stack, free_port, running
-from tests.support.texts import Telephones, telephones
 from tests.support.tls import certificate
 
 from keyturn.accounts.message_settings import NOTIFICATIONS
@@ -64,7 +64,7 @@ class World:
 
     apps: Apps
     provider: OidcProvider
-    phones: Telephones
+    phones: Taken
 
     @property
     def auth_url(self) -> str:
@@ -85,8 +85,8 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     # The one certificate that this stack trusts: nothing here talks to anybody else.
     env = {**EVERYTHING, **google, "SSL_CERT_FILE": str(tls[0])}
     with ExitStack() as opened:
-        phones = opened.enter_context(telephones())
-        env |= phones.variables
+        phones = opened.enter_context(messages_taken())
+        env |= phones.variables("SEND_SMS")
         stack = opened.enter_context(running(folder / "data", env=env, notes=False))
         callback = f"{stack.url}/auth/v1/callback"
         provider = opened.enter_context(oidc_provider(port, callback, tls))

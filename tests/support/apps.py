@@ -124,10 +124,10 @@ class Apps:
 
 
 @contextmanager
-def refused(code: str) -> Iterator[None]:
+def refused(code: str) -> Iterator[pytest.ExceptionInfo[AuthApiError]]:
     """The block must end with this refusal of the Auth server, as the client reads it."""
     with pytest.raises(AuthApiError) as found:
-        yield
+        yield found
     assert str(found.value.code) == code, f"{found.value.code}: {found.value.message}"
 
 
