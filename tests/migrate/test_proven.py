@@ -62,3 +62,21 @@ def test_what_signs_and_what_is_refused_is_said() -> None:
         "Forged tokens accepted: 0.",
     )
     assert found.as_dict()["proofs"] == 3
+
+
+def test_after_a_revocation_the_summary_says_what_happens_to_whom() -> None:
+    commands = (
+        AUTH,
+        ask("accept", "user ES256", old="no"),
+        ask("refuse", "user ES256", old="only"),
+    )
+    plan = Plan("p", "t", 0, ("one",), commands, {}, verb="revoke k1")
+    seen = proven(plan, [one.id for one in commands])
+    assert seen.as_dict()["revoked_refused"] is True
+    assert seen.signed_out is None
+    assert "refuses the access tokens of the revoked key" in seen.sentences()[0]
+    assert "Nobody has to sign in again" in seen.sentences()[0]
+    unseen = proven(plan, [one.id for one in commands[:2]])
+    assert unseen.as_dict()["revoked_refused"] is False
+    assert "was not seen" in unseen.sentences()[0]
+    assert after(AUTH).as_dict()["revoked_refused"] is None

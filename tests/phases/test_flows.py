@@ -204,8 +204,12 @@ def checksums(folder: Path) -> dict[str, tuple[str, int]]:
 def test_functions_that_would_refuse_are_foreseen_and_nothing_is_begun(tmp_path: Path) -> None:
     made = Containers(healthy(tmp_path, "2025-kong").folder)
     before = checksums(made.folder)
-    with pytest.raises(Foreseen, match="functions: Does it accept user ES256"):
+    with pytest.raises(Foreseen, match="functions: Does it accept user ES256") as stopped:
         plan_migration(made.deployment(), Wish(), evidence(made))
+    assert "volumes/functions/main/index.ts verifies with JWT_SECRET alone" in (
+        stopped.value.hint or ""
+    )
+    assert any(one.remedy == stopped.value.hint for one in stopped.value.details)
     assert checksums(made.folder) == before
     assert made.runs == ()
 

@@ -60,12 +60,18 @@ class Foreseen(CannotMigrate):
             f"After “{title}”, {one.service}: {one.question} {one.answer}"
             for title, one in self.problems
         )
+        remedies = " ".join(dict.fromkeys(one.remedy for _, one in self.problems if one.remedy))
         super().__init__(
-            said, hint="Mend that first; `keyturn doctor DIR` names the place and the fix."
+            said,
+            hint=remedies or "Mend that first; `keyturn doctor DIR` names the place and the fix.",
         )
         self.listing(
             [
-                Detail(f"{one.service}: {one.question} {one.answer}", f"after “{title}”")
+                Detail(
+                    f"{one.service}: {one.question} {one.answer}",
+                    f"after “{title}”",
+                    one.remedy or None,
+                )
                 for title, one in self.problems
             ]
         )

@@ -14,6 +14,7 @@ from typing import Final
 from keyturn.deploy.inventory import VERIFIERS, Inventory, Kind
 from keyturn.migrate.plan import Check
 from keyturn.profiles.deployment import follow, start_failures
+from keyturn.profiles.functions import Script, script_of
 from keyturn.profiles.request import Credential, CredentialKind
 from keyturn.profiles.verdict import Outcome, Verdict
 
@@ -110,6 +111,8 @@ class Refuted:
     question: str
     answer: str
     """A sentence without a secret."""
+    remedy: str = ""
+    """What mends it, where that is known; empty: doctor may know."""
 
 
 def refuted(
@@ -135,7 +138,22 @@ def refuted(
                 continue
             verdict = follow(inventory, credential, service, now=now)
             if _wrong(verdict, check.name):
-                yield Refuted(service, f"Does it {check.name} {kind}?", verdict.why)
+                question = f"Does it {check.name} {kind}?"
+                yield Refuted(service, question, verdict.why, _remedy(inventory, service))
+
+
+def _remedy(inventory: Inventory, kind: Kind) -> str:
+    """Name the main script from before 2026, which knows HS256 only (services.md §7)."""
+    service = inventory.of_kind(kind)
+    for one in service.documents if service is not None and kind is Kind.FUNCTIONS else ():
+        if "main/index" in one.target and script_of(one.text or "") is Script.V0:
+            return (
+                f"{one.path} verifies with JWT_SECRET alone. Replace it by "
+                "docker/volumes/functions/main/index.ts of Supabase's current release, which takes "
+                f"HS256 and ES256, and recreate {service.name if service else kind}; then try "
+                "again."
+            )
+    return ""
 
 
 def _wrong(verdict: Verdict, question: str) -> bool:

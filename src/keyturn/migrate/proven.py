@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from typing import Final
 
 from keyturn.migrate.commands import Command, Probe, RecreateService, ReloadService
 from keyturn.migrate.plan import Plan
@@ -14,6 +15,14 @@ from keyturn.migrate.proof import ACCEPT, REFUSE, SIGN, former_only, kinds_of, o
 from keyturn.profiles.request import CredentialKind
 
 _ALGORITHMS = {CredentialKind.USER_HS256: "HS256", CredentialKind.USER_ES256: "ES256"}
+_REVOKED: Final = (
+    "Every service refuses the access tokens of the revoked key: who holds one gets 401 until the "
+    "client refreshes. Nobody has to sign in again for that: refresh tokens are not signed."
+)
+_NOT_SEEN: Final = (
+    "Whether tokens of the revoked key are refused was not seen; by the files no service trusts it "
+    "any more. Who holds one gets 401 until the client refreshes; refresh tokens are not signed."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +41,8 @@ class Proven:
     """Whether every service refuses forged tokens in the end."""
     signs: str | None
     """The algorithm of the tokens that a sign-in and a refresh gave."""
+    revoked: bool | None = None
+    """After a revocation: whether every service refused tokens of that key; None: no revocation."""
 
     @property
     def signed_out(self) -> int | None:
@@ -47,6 +58,7 @@ class Proven:
             "sessions_refused": list(self.ended),
             "forged_refused": self.forged,
             "signs": self.signs,
+            "revoked_refused": self.revoked,
         }
 
     def sentences(self) -> tuple[str, ...]:
@@ -58,6 +70,8 @@ class Proven:
     def _sessions(self) -> str:
         if not self.told:
             return "Users signed out: 0, because no service was told anything."
+        if self.revoked is not None and not self.sessions:
+            return _REVOKED if self.revoked else _NOT_SEEN
         kept, ended = " and ".join(self.sessions), " and ".join(self.ended)
         if self.sessions and self.ended:
             return (
@@ -95,8 +109,16 @@ def proven(plan: Plan, done: Collection[str]) -> Proven:
         sessions=tuple(alg for kind, alg in _ALGORITHMS.items() if kind in accepted),
         ended=tuple(alg for kind, alg in _ALGORITHMS.items() if kind in refused),
         forged=CredentialKind.FORGED in refused,
+        revoked=_revoked(plan, last),
         signs=next((one.arguments["alg"] for one in reversed(probes) if one.name == SIGN), None),
     )
+
+
+def _revoked(plan: Plan, last: tuple[Probe, ...]) -> bool | None:
+    """Only the private half of the key that was in use is there to make such a token with."""
+    if not plan.verb.startswith("revoke"):
+        return None
+    return any(one.name == REFUSE and former_only(one.arguments) for one in last)
 
 
 def _after_the_last_service(commands: tuple[Command, ...]) -> tuple[Probe, ...]:
