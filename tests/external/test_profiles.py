@@ -132,7 +132,12 @@ async def test_twitch_wants_its_client_id() -> None:
         ("keycloak", {"sub": "1", "email": "a@b.c", "email_verified": "true"}, True),
         ("keycloak", {"sub": "1", "email": "a@b.c", "email_verified": "yes"}, False),
         ("keycloak", {"sub": "1", "email": "a@b.c"}, False),
-        ("azure", {"sub": "1", "email": "a@b.c", "email_verified": True}, False),
+        ("azure", {"sub": "1", "email": "a@b.c", "email_verified": False}, True),
+        ("azure", {"sub": "1", "email": "a@b.c", "xms_edov": True}, True),
+        ("azure", {"sub": "1", "email": "a@b.c", "xms_edov": "1"}, True),
+        ("azure", {"sub": "1", "email": "a@b.c", "xms_edov": False}, False),
+        ("azure", {"sub": "1", "email": "a@b.c", "xms_edov": "0"}, False),
+        ("azure", {"sub": "1", "email": "a@b.c", "xms_edov": [True]}, False),
         ("spotify", {"id": "1", "email": "a@b.c"}, False),
         ("figma", {"id": "1", "email": "a@b.c"}, True),
         ("kakao", {"id": 1, "kakao_account": {"email": "a@b.c", "is_email_verified": True}}, True),
@@ -215,9 +220,8 @@ async def test_nobody_there() -> None:
 def test_rows_are_complete(name: str) -> None:
     row = PROVIDERS[name]
     assert row.issuer or (row.authorize and row.token and (row.userinfo or row.profile_in_token))
-    for address in (row.base, row.issuer):
-        assert address == "" or address.startswith("https://")
-    for address in (row.authorize, row.token, row.userinfo, row.emails):
+    assert row.base == "" or row.base.startswith("https://")
+    for address in (row.authorize, row.token, row.userinfo, row.emails, row.issuer):
         assert address == "" or address.startswith(("https://", "/"))
     off = ExternalSettings(providers={})
     with pytest.raises(AuthError, match="provider is not enabled"):

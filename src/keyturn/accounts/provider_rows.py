@@ -24,11 +24,16 @@ _ROWS: Final = (
         "https://login.microsoftonline.com/common",
         "/oauth2/v2.0/authorize",
         "/oauth2/v2.0/token",
-        "https://graph.microsoft.com/oidc/userinfo",
+        issuer="/v2.0",
+        tenants=True,
         scopes=("openid",),
-        # An address in Entra ID is what an administrator typed: not verified.
-        claims=ClaimMap(verified=""),
-        fixed_api=True,
+        # Entra ID shows an address that nobody verified to a tenant's own applications, and to
+        # others only with this claim, which then says no (as in GoTrue).
+        claims=ClaimMap(verified="-xms_edov", picture=""),
+        custom_claims_but=(
+            *("iss", "sub", "aud", "exp", "iat", "nbf", "jti", "nonce", "at_hash", "c_hash"),
+            *("aio", "rh", "uti", "ver", "name", "preferred_username"),
+        ),
     ),
     ProviderRow(
         "bitbucket",
@@ -58,6 +63,8 @@ _ROWS: Final = (
         "/me?fields=email,first_name,last_name,name,picture",
         scopes=("email",),
         claims=ClaimMap("id", "email", "=true", "name", "picture.data.url", ""),
+        issuer="https://www.facebook.com",
+        id_claims=ClaimMap(verified="=true", username=""),
         separator=",",
     ),
     ProviderRow(
@@ -116,6 +123,8 @@ _ROWS: Final = (
             "kakao_account.profile.profile_image_url",
             "",
         ),
+        issuer="https://kauth.kakao.com",
+        id_claims=ClaimMap("sub", "email", "=true", "nickname", "picture", "nickname"),
     ),
     ProviderRow(
         "keycloak",
@@ -123,6 +132,7 @@ _ROWS: Final = (
         "/protocol/openid-connect/auth",
         "/protocol/openid-connect/token",
         "/protocol/openid-connect/userinfo",
+        issuer="/",
         scopes=("openid", "profile", "email"),
     ),
     ProviderRow(

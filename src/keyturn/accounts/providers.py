@@ -13,9 +13,11 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from keyturn.accounts.errors import AuthError, refuse
+from keyturn.accounts.identifiers import uuid_text
 from keyturn.secret import Secret
 
 _LONGEST_TEXT: Final = 2048
+_ANY_TENANT: Final = "{tenantid}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +26,8 @@ class ClaimMap:
 
     A step may be ``*``: the first member, whatever its name. ``verified`` may be ``=true``: the
     provider has verified every address that it shows; behind a ``?`` stands a path of which it is
-    enough that something is there. ``names``: the parts of a name that lies in several places.
+    enough that something is there, behind a ``-`` one that may take the word back. ``names``: the
+    parts of a name that lies in several places.
     """
 
     sub: str = "sub"
@@ -50,8 +53,8 @@ class EmailMap:
 class ProviderRow:
     """One provider. URLs beginning with ``/`` lie below its base.
 
-    With ``issuer`` the profile is the ID token's claims (OpenID Connect) unless there is a
-    ``userinfo`` URL, and endpoints that are empty are discovered.
+    With ``issuer`` there are ID tokens (OpenID Connect): the profile is their claims unless there
+    is a ``userinfo`` URL, and endpoints that are empty are discovered.
     """
 
     name: str
@@ -65,6 +68,8 @@ class ProviderRow:
     """The token answer has the profile, here; nothing else is asked for it."""
     custom_claims: tuple[str, ...] = ()
     """What ``identity_data.custom_claims`` keeps of the profile, word for word."""
+    custom_claims_but: tuple[str, ...] = ()
+    """It keeps all but these."""
     request_token: str = ""
     """OAuth 1.0a: where a sign-in begins (RFC 5849 §2.1)."""
     api_below: str = ""
@@ -72,6 +77,10 @@ class ProviderRow:
     fixed_api: bool = False
     """The API stays where it is when the operator names another address."""
     issuer: str = ""
+    tenants: bool = False
+    """Each tenant is an issuer of its own; which may sign in, the discovery document says."""
+    id_claims: ClaimMap | None = None
+    """Where an ID token has what, when the profile has it elsewhere."""
     discovery: str = ""
     jwks: str = ""
     scopes: tuple[str, ...] = ()
@@ -138,7 +147,15 @@ class Provider:
     @property
     def issuer(self) -> str:
         """The issuer of its ID tokens; empty: it has none."""
+        if self.row.tenants:
+            return self.url(self.row.issuer)
         return self.settings.url or self.url(self.row.issuer) if self.row.issuer else ""
+
+    def issued(self, issuer: str) -> bool:
+        """Tell whether ``issuer`` is this provider, or for what is known yet one of its tenants."""
+        if not self.row.tenants:
+            return bool(issuer) and issuer == self.issuer
+        return tenant_of(issuer, self.issuer) is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,12 +210,41 @@ class Profile:
         return ranked[0] if ranked else Email("")
 
 
-def profile_of(provider: Provider, claims: Mapping[str, object], emails: object = None) -> Profile:
+def tenant_of(issuer: str, common: str) -> str | None:
+    """Return the tenant that ``issuer`` names, in the place where ``common`` names one; or None.
+
+    Both look like ``https://login.microsoftonline.com/{tenant}/v2.0``.
+    """
+    given, known = urlsplit(issuer), urlsplit(common)
+    steps, places = given.path.strip("/").split("/"), known.path.strip("/").split("/")
+    same = (given.scheme, given.netloc, steps[1:]) == (known.scheme, known.netloc, places[1:])
+    return steps[0] if same and steps[0] and not (given.query or given.fragment) else None
+
+
+def issuer_of(template: str, tenant: object) -> str:
+    """Return the issuer of a tenant, which a discovery document writes as ``{tenantid}``.
+
+    Empty when the template leaves it open and ``tenant`` is no tenant's id (a UUID).
+    """
+    if _ANY_TENANT not in template:
+        return template
+    known = uuid_text(tenant)
+    return template.replace(_ANY_TENANT, known) if known else ""
+
+
+def profile_of(
+    provider: Provider,
+    claims: Mapping[str, object],
+    emails: object = None,
+    *,
+    id_token: bool = False,
+) -> Profile:
     """Read a profile by the row's map; ``emails`` is what the provider's list of them answered.
 
-    Raises ``external_no_subject`` and ``external_no_email`` when what is needed is not there.
+    ``id_token``: the claims are those of a verified ID token. Raises ``external_no_subject`` and
+    ``external_no_email`` when what is needed is not there.
     """
-    where = provider.row.claims
+    where = (provider.row.id_claims if id_token else None) or provider.row.claims
     sub = _text(_at(claims, where.sub))
     if not sub:
         raise refuse("external_no_subject")
@@ -208,9 +254,8 @@ def profile_of(provider: Provider, claims: Mapping[str, object], emails: object 
     primary = Profile(sub, found, {}).primary
     name, picture = _name(claims, where), _text(_at(claims, where.picture))
     username = _text(_at(claims, where.username))
-    kept = {key: claims[key] for key in provider.row.custom_claims if key in claims}
     told: dict[str, object] = {
-        "iss": provider.issuer or provider.url(provider.row.base),
+        "iss": _text(claims.get("iss")) if id_token else _home(provider),
         "sub": sub,
         "name": name,
         "full_name": name,
@@ -220,11 +265,24 @@ def profile_of(provider: Provider, claims: Mapping[str, object], emails: object 
         "user_name": username,
         "preferred_username": username,
         "provider_id": sub,
-        "custom_claims": kept,
+        "custom_claims": _custom(provider.row, claims),
     }
     data = {key: value for key, value in told.items() if value}
     data |= {"email_verified": primary.verified, "phone_verified": False}
     return Profile(sub, found, data)
+
+
+def _home(provider: Provider) -> str:
+    return provider.url(provider.row.base) or provider.issuer
+
+
+def _custom(row: ProviderRow, claims: Mapping[str, object]) -> dict[str, object]:
+    but = row.custom_claims_but
+    return {
+        key: value
+        for key, value in claims.items()
+        if (key not in but if but else key in row.custom_claims)
+    }
 
 
 def _name(claims: Mapping[str, object], where: ClaimMap) -> str:
@@ -244,6 +302,9 @@ def _said(claims: Mapping[str, object], where: str) -> bool:
         return True
     if where.startswith("?"):
         return bool(_at(claims, where[1:]))
+    if where.startswith("-"):
+        said = _at(claims, where[1:])
+        return said is None or said is True or said in ("1", "true")
     said = _at(claims, where)
     return said is True or said == "true"
 

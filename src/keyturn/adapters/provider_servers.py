@@ -10,17 +10,19 @@ from urllib.parse import parse_qs, quote_plus, urlencode
 import msgspec
 
 from keyturn.accounts.errors import OAuthRefusal, refuse
-from keyturn.accounts.providers import Profile, Provider, profile_of
+from keyturn.accounts.providers import Profile, Provider, issuer_of, profile_of, tenant_of
 from keyturn.adapters.provider_oauth1 import OAuth1Servers
 from keyturn.adapters.steady_clock import steady
 from keyturn.errors import Unreachable
 from keyturn.flows.ports.external import ProviderTokens
 from keyturn.flows.ports.http import HttpAnswer, HttpClient
+from keyturn.jose import jwt
 from keyturn.jose.errors import TokenRejected
 from keyturn.secret_access import reveal
 from keyturn.verify.reports import KeysUnavailable
 
 _REMEMBERED_SECONDS: Final = 3600.0
+_MOST: Final = 256
 _JSON: Final = {"accept": "application/json"}
 _FORM: Final = {**_JSON, "content-type": "application/x-www-form-urlencoded"}
 
@@ -89,26 +91,45 @@ class HttpProviderServers:
         if row.issuer and not row.userinfo:
             if not tokens.id_token:
                 raise refuse("external_profile")
-            return profile_of(provider, await self.id_claims(provider, tokens.id_token))
-        claims = await self._get(provider, provider.api(row.userinfo), tokens)
-        if not isinstance(claims, dict):
+            claims = await self.id_claims(provider, tokens.id_token)
+            return profile_of(provider, claims, id_token=True)
+        found = await self._get(provider, provider.api(row.userinfo), tokens)
+        if not isinstance(found, dict):
             raise refuse("external_profile")
         emails = None
         if row.emails:
             emails = await self._get(provider, provider.api(row.emails), tokens)
-        return profile_of(provider, claims, emails)
+        return profile_of(provider, found, emails)
 
     async def id_claims(self, provider: Provider, id_token: str) -> Claims:
         """Return the claims of a verified ID token."""
         if not provider.issuer:
             raise OAuthRefusal("invalid request", "the provider has no ID tokens")
-        jwks = await self._endpoint(provider, provider.row.jwks, "jwks_uri")
+        issuer = await self._issuer(provider, id_token)
+        jwks = await self._endpoint(provider, provider.row.jwks, "jwks_uri", issuer)
         try:
-            return await self._verify(jwks, provider.issuer, provider.settings.client_ids, id_token)
+            return await self._verify(jwks, issuer, provider.settings.client_ids, id_token)
         except TokenRejected as rejected:
             raise OAuthRefusal("invalid request", f"Bad ID token: {rejected.message}") from None
         except KeysUnavailable:
             raise refuse("external_profile") from None
+
+    async def _issuer(self, provider: Provider, id_token: str) -> str:
+        """Return whose token it has to be: with tenants that is for their document to say.
+
+        It names one tenant, or any: then the token's own, whose keys are asked for and no others'.
+        """
+        if not provider.row.tenants:
+            return provider.issuer
+        try:
+            tenant = jwt.peek(id_token).claims.get("tid")
+        except TokenRejected as rejected:
+            raise OAuthRefusal("invalid request", f"Bad ID token: {rejected.message}") from None
+        document = await self._discovered(provider.issuer, "", tenants=True)
+        issuer = issuer_of(document["issuer"], tenant)
+        if not issuer:
+            raise OAuthRefusal("invalid request", "Bad ID token: it names no tenant")
+        return issuer
 
     async def _get(self, provider: Provider, url: str, tokens: ProviderTokens) -> Any:
         extra = {
@@ -121,24 +142,30 @@ class HttpProviderServers:
             raise refuse("external_profile")
         return _document(answer)
 
-    async def _endpoint(self, provider: Provider, text: str, name: str) -> str:
+    async def _endpoint(self, provider: Provider, text: str, name: str, issuer: str = "") -> str:
         """Return an address of the row, else the one that the provider's discovery names."""
         if text:
             return provider.url(text)
-        found = (await self._discovered(provider.issuer, provider.row.discovery)).get(name)
+        document = await self._discovered(issuer or provider.issuer, provider.row.discovery)
+        found = document.get(name)
         if not isinstance(found, str) or not found.startswith(("https://", "http://")):
             raise refuse("external_exchange")
         return found
 
-    async def _discovered(self, issuer: str, url: str) -> dict[str, Any]:
+    async def _discovered(self, issuer: str, url: str, *, tenants: bool = False) -> dict[str, Any]:
+        """Return a discovery document; with ``tenants`` it may be about another one there."""
         known = self._known.get(issuer)
         if known is not None and known[0] > steady():
             return known[1]
         url = url or issuer.rstrip("/") + "/.well-known/openid-configuration"
         answer = await self._send("GET", url, _JSON)
         document = _document(answer) if answer is not None and answer.status == 200 else None
-        if not isinstance(document, dict) or document.get("issuer") != issuer:
+        named = _text(document.get("issuer")) if isinstance(document, dict) else ""
+        right = tenant_of(named, issuer) is not None if tenants else named == issuer
+        if not isinstance(document, dict) or not right:
             raise refuse("external_exchange")
+        if len(self._known) >= _MOST:
+            self._known.pop(next(iter(self._known)))
         self._known[issuer] = steady() + _REMEMBERED_SECONDS, document
         return document
 
