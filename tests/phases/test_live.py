@@ -273,3 +273,14 @@ def test_the_last_file_of_the_watched_folder_decides(tmp_path: Path) -> None:
     deployment.set_setting("auth", "GOTRUE_JWT_KEY_ID", "least")
     found = deployment.inventory().services["auth"].settings["GOTRUE_JWT_KEY_ID"]
     assert (text(found), found.place.file) == ("later", "volumes/auth.d/zz.env")
+
+
+def test_why_neither_notify_nor_the_tenant_api_is_used_is_said(tmp_path: Path) -> None:
+    """Realtime's seeds write its row from the environment at every start (services.md §5)."""
+    deployment = healthy(tmp_path, "2026-envoy")
+    assert "NOTIFY pgrst cannot change an environment" in way(deployment, "rest").why
+    assert "a crash too" in way(deployment, "realtime").why
+    deployment.set_setting("rest", "PGRST_DB_PRE_CONFIG", "postgrest.pre_config")
+    assert "change them there, then NOTIFY pgrst" in way(deployment, "rest").why
+    for service in ("rest", "realtime"):
+        assert way(deployment, service).how is How.RECREATED

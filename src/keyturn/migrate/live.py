@@ -98,12 +98,13 @@ def _rest(inventory: Inventory, service: Service) -> Live | NotLive:
     if not named.startswith("@") and service.value("PGRST_DB_PRE_CONFIG"):
         return NotLive(
             "PGRST_DB_PRE_CONFIG names a function of your database, which Keyturn cannot see and "
-            "does not change; if keys come from there, only its NOTIFY reaches them"
+            "does not change; if keys come from there, change them there, then NOTIFY pgrst, "
+            "'reload config'"
         )
     if not named.startswith("@"):
         return NotLive(
-            "it reads PGRST_JWT_SECRET when it starts; with @FILE it would read a mounted file "
-            "again on SIGUSR2"
+            "it reads PGRST_JWT_SECRET when it starts, and NOTIFY pgrst cannot change an "
+            "environment; with @FILE it would read a mounted file again on SIGUSR2"
         )
     document = service.document(named[1:])
     if document is None or not on_the_host(inventory, document):
@@ -200,8 +201,9 @@ _WAYS: Final[Mapping[Kind, Callable[[Inventory, Service], Live | NotLive]]] = {
     Kind.AUTH: _auth,
     Kind.REST: _rest,
     Kind.REALTIME: lambda *_: NotLive(
-        "it writes API_JWT_JWKS into its tenant row when it starts; its tenant API closes every "
-        "socket as well, and the next start with the old environment would take the keys back"
+        "it writes API_JWT_JWKS into its tenant row when it starts. Its tenant API closes every "
+        "socket as well, and any restart of the container, a crash too, would write back the keys "
+        "of its old environment, a revoked one among them"
     ),
     Kind.STORAGE: lambda *_: NotLive("in single-tenant mode it keeps its configuration for life"),
     Kind.FUNCTIONS: lambda *_: NotLive("workers get the environment of the main container"),
