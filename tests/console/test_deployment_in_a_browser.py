@@ -95,6 +95,29 @@ async def test_progress_arrives_without_a_reload(tmp_path: Path) -> None:
         await page.get_by_role("link", name="Take all of it back").wait_for()
 
 
+async def test_a_rehearsal_is_followed_and_stopped_on_the_page(tmp_path: Path) -> None:
+    """It says what goes on, can be stopped, and ends with what came of each phase."""
+    scene = Scene(tmp_path / "supabase")
+    before = (scene.deployment.folder / ".env").read_bytes()
+    async with opened(scene) as page:
+        await page.goto("/migrate/rehearsal")
+        await page.get_by_role("button", name="Begin the rehearsal").click()
+        await page.get_by_role("progressbar").wait_for()
+        await page.get_by_role("button", name="Stop it").click()
+        await page.get_by_text("It was stopped").wait_for()
+
+        await page.get_by_role("button", name="Rehearse again").click()
+        await page.get_by_role("progressbar").wait_for()
+        assert await page.get_by_role("button", name="Rehearse again").count() == 0
+        await page.get_by_text("Nothing that worked was refused").wait_for(timeout=150_000)
+        rows = await page.get_by_role("row").all_inner_texts()
+        found = await findings(page)
+    assert len(rows) >= 6
+    assert all(row.rstrip().endswith("0") for row in rows[1:]), rows
+    assert found == []
+    assert (scene.deployment.folder / ".env").read_bytes() == before
+
+
 async def test_doctor_on_a_broken_deployment(tmp_path: Path) -> None:
     """From a red cell to the step that refuses; a token is followed and does not come back."""
     scene = Scene(tmp_path / "supabase", asymmetric=True, broken=broken)

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import uvicorn
 
+from keyturn.wiring.listening import listen
 from keyturn.wiring.quiet_server import QuietServer
 
 _START_SECONDS: Final = 10.0
@@ -85,15 +86,9 @@ class LocalServer:
 def _bound(port: int) -> socket.socket:
     """Return a listening socket on ``port``, on another one when it was taken meanwhile."""
     for wanted in dict.fromkeys((port, 0)):
-        listening = socket.socket()
-        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            listening.bind(("127.0.0.1", wanted))
-            listening.listen(512)
+            return listen("127.0.0.1", wanted, backlog=512)
         except OSError:
-            listening.close()
             if not wanted:
                 raise
-            continue
-        return listening
     raise OSError("no loopback port is free")
