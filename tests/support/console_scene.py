@@ -20,8 +20,9 @@ from keyturn.console.counts import Counts
 from keyturn.flows import apikeys, keys
 from keyturn.flows.ports.apikeys import Role
 from keyturn.flows.ports.inbox import CaughtMail
-from keyturn.gateway.traffic import Fetch, Traffic
+from keyturn.gateway.traffic import Fetch, Shown, Traffic, Verdict
 from keyturn.keyring.change import Intent
+from keyturn.keyring.states import KeyState
 from keyturn.secret import Secret
 
 _LEGACY = Secret("an-imported-jwt-secret-of-more-than-32-bytes")
@@ -56,7 +57,12 @@ async def lived_in(database: Database) -> Hands:
     for kind, name in kinds:
         hands.forward(minutes=3)
         await apikeys.create(
-            services.api_keys, _who(hands), kind=kind, name=name, entropy=os.urandom
+            services.api_keys,
+            _who(hands),
+            kind=kind,
+            name=name,
+            entropy=os.urandom,
+            description="invoices of the web shop, on app-2" if name == "billing" else None,
         )
     hands.forward(days=3)
     for record in await services.api_keys.list():
@@ -122,7 +128,14 @@ async def _an_hour(hands: Hands) -> Traffic:
     times += [("203.0.113.80", 41.0)]
     fetches = [Fetch(now - timedelta(minutes=before), client, 200) for client, before in times]
     fetches.sort(key=lambda fetch: fetch.at)
-    return Traffic(now - timedelta(hours=1), fetches, {"ES256": 3120}, {})
+    ring = await hands.services.bench.store.load()
+    (former,) = ring.in_state(KeyState.PREVIOUSLY_USED)
+    verdicts = {
+        Shown("auth", ring.in_use.kid, "ES256"): Verdict(48, 0, now - timedelta(seconds=20)),
+        Shown("rest", ring.in_use.kid, "ES256"): Verdict(1204, 3, now - timedelta(seconds=2), now),
+        Shown("rest", former.kid, former.alg): Verdict(961, 0, now - timedelta(minutes=1)),
+    }
+    return Traffic(now - timedelta(hours=1), fetches, {"ES256": 3120}, {}, verdicts)
 
 
 def _mail(hands: Hands) -> CaughtMail:

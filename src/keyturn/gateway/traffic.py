@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Final, NamedTuple
 
@@ -46,7 +46,7 @@ class Shown(NamedTuple):
     alg: str | None
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)
 class Verdict:
     """How often a service accepted such tokens and refused them (401), and when last."""
 
@@ -55,13 +55,14 @@ class Verdict:
     accepted_at: datetime | None = None
     refused_at: datetime | None = None
 
-    def with_answer(self, at: datetime, *, accepted: bool) -> Verdict:
-        """Return this with one more answer."""
+    def add(self, at: datetime, *, accepted: bool) -> None:
+        """Count one more answer."""
         if accepted:
-            last = max(at, self.accepted_at or at)
-            return replace(self, accepted=self.accepted + 1, accepted_at=last)
-        last = max(at, self.refused_at or at)
-        return replace(self, refused=self.refused + 1, refused_at=last)
+            self.accepted += 1
+            self.accepted_at = max(at, self.accepted_at or at)
+        else:
+            self.refused += 1
+            self.refused_at = max(at, self.refused_at or at)
 
 
 @dataclass(frozen=True)
@@ -112,7 +113,7 @@ def tally(lines: Iterable[bytes], now: datetime, *, whole: bool) -> Traffic:
             line = _decoder.decode(text)
         except msgspec.MsgspecError:
             continue
-        at = line.time.astimezone(UTC)
+        at = line.time if line.time.tzinfo is UTC else line.time.astimezone(UTC)
         oldest = min(oldest, at)
         if not begin < at <= now:
             continue
@@ -138,8 +139,12 @@ def _judge(verdicts: dict[Shown, Verdict], line: _Line, at: datetime) -> None:
         return
     shown = Shown(service, line.kid, line.alg)
     # Whoever invents names of keys shall not fill the memory.
-    if shown in verdicts or len(verdicts) < _MOST_SHOWN:
-        verdicts[shown] = verdicts.get(shown, Verdict()).with_answer(at, accepted=accepted)
+    known = verdicts.get(shown)
+    if known is None:
+        if len(verdicts) >= _MOST_SHOWN:
+            return
+        known = verdicts[shown] = Verdict()
+    known.add(at, accepted=accepted)
 
 
 def _checks(service: str, path: str) -> bool:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Final, get_args
+from collections.abc import Mapping
+from typing import Final
 from urllib.parse import urlencode
 
 from starlette.responses import JSONResponse, Response
@@ -10,14 +11,34 @@ from starlette.responses import JSONResponse, Response
 from keyturn.console.audit_export import as_csv, as_json
 from keyturn.console.facts import FILTER_FIELDS, read_before, read_filter
 from keyturn.console.visit import Visit
-from keyturn.flows.ports.audit import AccountVerb, VisitVerb
-from keyturn.keyring.states import Verb
+from keyturn.keyring.states import TRANSITIONS, Verb
 
 PAGE: Final = 50
 EXPORT: Final = 10_000
 SUBJECTS: Final = ("signing_key", "api_key", "console", "account")
-_OF_KEYS: Final = ("create", "rename", "describe", "mint_token", "reseal")
-VERBS: Final = (*Verb, *_OF_KEYS, *get_args(VisitVerb), *get_args(AccountVerb))
+_VISITS: Final[Mapping[str, str]] = {
+    "sign_in": "somebody came into the console",
+    "sign_out": "somebody left the console",
+    "sign_in_failed": "a password for the console did not fit; beside it the address that tried",
+}
+_ACCOUNTS: Final[Mapping[str, str]] = {
+    "end_session": "a user was signed out of one session",
+    "end_sessions": "a user was signed out everywhere",
+    "ban": "a user may neither sign in nor refresh for a while",
+    "lift_ban": "a user may sign in again",
+}
+MEANINGS: Final[Mapping[str, str]] = {
+    **{row.verb: row.meaning for row in TRANSITIONS},
+    Verb.REVOKE: "a key of either kind is trusted no longer",
+    "create": "an API key was made",
+    "rename": "an API key has another name; the state shows both",
+    "describe": "an API key has another description",
+    "mint_token": "a token was made by hand, on the command line",
+    "reseal": "the keys were sealed anew, with another master key",
+    **_VISITS,
+    **_ACCOUNTS,
+}
+"""Every verb of the log, in the order of the filter, and what it says."""
 
 
 async def show(visit: Visit) -> Response:
@@ -32,7 +53,8 @@ async def show(visit: Visit) -> Response:
         lines=lines[:PAGE],
         wanted=wanted,
         subjects=SUBJECTS,
-        verbs=VERBS,
+        verbs=list(MEANINGS),
+        meanings=MEANINGS,
         older="/audit-log?" + urlencode({**kept, "before": more}) if more else None,
         newest="/audit-log?" + urlencode(kept) if before else None,
         export=urlencode(kept),

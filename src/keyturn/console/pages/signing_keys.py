@@ -159,6 +159,7 @@ async def _ask_revoke(visit: Visit, error: KeyturnError | None = None) -> Respon
     ring = await services.bench.store.load()
     key = ring.find(visit.request.path_params["kid"])
     refusal = await refusal_of(lambda: keys.revoke(services.rehearsing, visit.intent(), key.kid))
+    live = await services.counts.live_tokens(ring, visit.now)
     return visit.page(
         "key_revoke",
         status=200 if error is None else status_of(error),
@@ -166,5 +167,6 @@ async def _ask_revoke(visit: Visit, error: KeyturnError | None = None) -> Respon
         refusal=refusal,
         key=key,
         standby=key.state is KeyState.STANDBY,
+        live=None if live is None else live.get(key.kid, 0),
         form=visit.form,
     )
