@@ -6,6 +6,7 @@ import asyncio
 import json
 import re
 import uuid
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -193,12 +194,25 @@ async def test_triggers_are_listed_in_their_order(database: Any, tmp_path: Any) 
     assert found(report, "triggers", listed) == "carries_over"
 
 
-async def test_a_database_that_refuses(database: Any, tmp_path: Any) -> None:
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda url, name: url.replace(name, "not_there"), "there is no such database"),
+        (lambda url, name: url.replace("supabase_auth_admin:", "nobody:"), "no such role"),
+        (lambda url, name: "postgres://127.0.0.1:1/none", "nobody listens at its address"),
+        (lambda url, name: url.replace("host=", "host=%2Felsewhere"), "its socket is not there"),
+        (lambda url, name: "postgres://localhost:port/none", "URL cannot be read"),
+    ],
+)
+async def test_a_database_that_refuses(
+    database: Any, tmp_path: Any, change: Callable[[str, str], str], said: str
+) -> None:
     environment = given(database, tmp_path)
-    url = environment["GOTRUE_DB_DATABASE_URL"].replace(database.name, "not_there")
-    environment["GOTRUE_DB_DATABASE_URL"] = url
-    with pytest.raises(DatabaseUnreachable, match="InvalidCatalogName"):
+    url = environment["GOTRUE_DB_DATABASE_URL"]
+    environment["GOTRUE_DB_DATABASE_URL"] = change(url, database.name)
+    with pytest.raises(DatabaseUnreachable, match=said) as refused:
         await check(environment)
+    assert url.partition("@")[0].rpartition(":")[2] not in refused.value.message
 
 
 def test_the_command(database: Any, tmp_path: Any) -> None:
@@ -207,15 +221,23 @@ def test_the_command(database: Any, tmp_path: Any) -> None:
     run = CliRunner()
     told = run.invoke(cli, ["serve", "--takeover-check"], env=environment)
     assert told.exit_code == 1, told.output
-    assert "Would differ" in told.output
-    assert "Nothing was written. To put right first: 0; would differ: 1." in told.output
+    assert "Would differ (1)\n  settings      GOTRUE_SAML_ENABLED changes nothing" in told.output
+    assert "You can switch: 1 thing would differ. Nothing was written.\n" in told.output
     assert SECRET not in told.output
+    assert max(map(len, told.output.splitlines())) <= 80
     as_json = run.invoke(cli, ["serve", "--takeover-check", "--json"], env=environment)
     report = json.loads(as_json.stdout)
     assert (report["schema_version"], report["blocks"], report["differs"]) == (1, 0, 1)
     assert report["remarks"][0]["topic"] == "settings"
     del environment["GOTRUE_SAML_ENABLED"]
-    assert run.invoke(cli, ["serve", "--takeover-check"], env=environment).exit_code == 0
+    fine = run.invoke(cli, ["serve", "--takeover-check"], env=environment)
+    assert fine.exit_code == 0
+    assert "You can switch: nothing would differ. Nothing was written.\n" in fine.output
+    broken = {**environment, "GOTRUE_JWT_KEYS": "[]]"}
+    stops = run.invoke(cli, ["serve", "--takeover-check"], env=broken)
+    assert stops.exit_code == 1
+    assert stops.output.startswith("Has to be put right first (1)\n  signing keys  ")
+    assert "Not yet: 1 thing to put right first" in stops.output
     gone = {**environment, "GOTRUE_DB_DATABASE_URL": "postgres://127.0.0.1:1/none"}
     assert run.invoke(cli, ["serve", "--takeover-check"], env=gone).exit_code == 4
     assert run.invoke(cli, ["serve", "--json"], env=environment).exit_code == 2

@@ -160,10 +160,14 @@ def _judge_hooks(hooks: HookSettings, facts: DatabaseFacts) -> Iterator[Remark]:
     for name in HOOK_NAMES:
         target = getattr(hooks, name)
         if isinstance(target, HttpHook):
-            text = f"{name} is called at {target.url}, signed with {len(target.keys)} keys."
+            text = f"{name} is called at {target.url}, signed with {_keys(len(target.keys))}."
             yield Remark(Level.CARRIES_OVER, "hooks", text)
         elif isinstance(target, FunctionHook):
             yield _function(name, target, facts)
+
+
+def _keys(count: int) -> str:
+    return "one key" if count == 1 else f"{count} keys"
 
 
 def _function(name: str, hook: FunctionHook, facts: DatabaseFacts) -> Remark:
@@ -174,6 +178,7 @@ def _function(name: str, hook: FunctionHook, facts: DatabaseFacts) -> Remark:
             Level.BLOCKS,
             "hooks",
             f"{name} names {called}, and there is no such function of one argument.",
+            f"Make it, or unset GOTRUE_HOOK_{name.upper()}_ENABLED.",
         )
     if not may:
         return Remark(

@@ -7,9 +7,10 @@ keeps the statements prepared (stack.md §2, mode ``fnraw``: 10.1 k against 6.1 
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections import OrderedDict
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
 
 import asyncpg
 from asyncpg.prepared_stmt import PreparedStatement
@@ -35,6 +36,14 @@ GONE = (
 """What asyncpg raises when the database, not the statement, is the trouble."""
 
 
+_WORDS: Final[Mapping[type[BaseException], str]] = {
+    FileNotFoundError: "its socket is not there",
+    ConnectionRefusedError: "nobody listens at its address",
+    socket.gaierror: "its host name is not known",
+    TimeoutError: "it did not answer in time",
+}
+
+
 def gone(error: BaseException) -> bool:
     """Tell whether ``error`` means that the database is away or the connection broke."""
     if isinstance(error, GONE):
@@ -47,7 +56,9 @@ def gone(error: BaseException) -> bool:
 
 def unreachable(error: BaseException) -> DatabaseUnreachable:
     """Return the error a caller sees for a broken connection; the DSN is never part of it."""
-    return DatabaseUnreachable(f"The database connection failed: {type(error).__name__}.")
+    kinds = (words for kind, words in _WORDS.items() if isinstance(error, kind))
+    why = next(kinds, type(error).__name__)
+    return DatabaseUnreachable(f"The database connection failed: {why}.")
 
 
 class Held:

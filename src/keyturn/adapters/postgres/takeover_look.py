@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import asyncpg
@@ -22,11 +22,13 @@ _SESSION: Final = (
     "set local statement_timeout = '60s'; set local lock_timeout = '1s';"
     "set local idle_in_transaction_session_timeout = '90s'"
 )
-_REFUSED: Final = (
-    asyncpg.InvalidPasswordError,
-    asyncpg.InvalidAuthorizationSpecificationError,
-    asyncpg.InvalidCatalogNameError,
-)
+_REFUSED: Final[Mapping[type[Exception], str]] = {
+    asyncpg.InvalidPasswordError: "the password is wrong, or there is no such role",
+    asyncpg.InvalidAuthorizationSpecificationError: "pg_hba.conf does not let the role in",
+    asyncpg.InvalidCatalogNameError: "there is no such database",
+    asyncpg.ClientConfigurationError: "the database URL cannot be read",
+    ValueError: "the database URL cannot be read",
+}
 _VERSION: Final = re.compile(r"\('(\d{2,14})'\)")
 
 
@@ -47,9 +49,10 @@ async def look(
         held = await connect(
             dsn, application_name="keyturn takeover check", timeout=_CONNECT_SECONDS
         )
-    except (*_REFUSED, ValueError, asyncpg.ClientConfigurationError) as problem:
+    except tuple(_REFUSED) as problem:
+        why = next(words for kind, words in _REFUSED.items() if isinstance(problem, kind))
         raise DatabaseUnreachable(
-            f"The database refuses the connection: {type(problem).__name__}.",
+            f"The database refuses the connection: {why}.",
             hint="Check user, password and database name in the database URL.",
         ) from None
     except (OSError, TimeoutError, asyncpg.PostgresError) as problem:
