@@ -134,6 +134,7 @@ async def test_doctor_on_a_broken_deployment(tmp_path: Path) -> None:
         await page.get_by_label("Token, API key").fill(token)
         await page.get_by_role("button", name="Follow it").click()
         await page.get_by_text("Another one").wait_for()
+        assert await findings(page) == []
         assert "storage: Refused" in await page.inner_text("main")
         assert token not in await page.content()
         assert token not in page.url

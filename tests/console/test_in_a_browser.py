@@ -6,11 +6,15 @@ import re
 from typing import Any
 
 import pytest
+from starlette.routing import compile_path
 from tests.conftest import Database
 from tests.support.browser import AXE, findings, why_not
 from tests.support.console import Hands, open_console
 from tests.support.console_browser import enter, opened
 from tests.support.console_scene import lived_in, person_id
+
+from keyturn.console.app import PAGES
+from keyturn.flows import desk
 
 REASON = why_not()
 pytestmark = [
@@ -29,11 +33,31 @@ async def paths_of(hands: Hands) -> list[str]:
         "/", "/signing-keys", "/signing-keys/new", "/signing-keys/rotate",
         f"/signing-keys/{ring.in_use.kid}", f"/signing-keys/{former.kid}/revoke",
         f"/signing-keys/{ring.standby[0].kid}/revoke", "/api-keys", "/api-keys/new",
-        f"/api-keys/{first.id}/revoke", "/api-keys/legacy/off", "/jwks", "/audit-log",
+        f"/api-keys/{first.id}/change", f"/api-keys/{first.id}/revoke", "/api-keys/legacy/off",
+        "/jwks", "/audit-log",
         "/users", "/users?q=nobody", f"/users/{person_id('ada')}", f"/users/{person_id('ada')}/ban",
-        f"/users/{person_id('alan')}/ban", f"/users/{person_id('ada')}/sign-out", "/inbox",
+        f"/users/{person_id('alan')}/ban", f"/users/{person_id('ada')}/sign-out",
+        f"/users/{person_id('ada')}/sessions/{await session_of(hands, 'ada')}/end", "/inbox",
         "/signing-keys/nobody",
     ]  # fmt: skip
+
+
+async def session_of(hands: Hands, name: str) -> str:
+    """Return one of the sessions of an account."""
+    assert hands.services.desk is not None
+    ring = await hands.services.bench.store.load()
+    _, sessions = await desk.show(hands.services.desk, ring, person_id(name), hands.now)
+    return sessions[0].record.session.id
+
+
+async def test_no_page_is_left_out(database: Database) -> None:
+    """Every page of the table is among those that are looked at below; downloads are none."""
+    paths = await paths_of(await lived_in(database))
+    for template, _ in PAGES:
+        fits = compile_path(template)[0]
+        assert template.endswith((".csv", ".json")) or any(
+            fits.match(path.partition("?")[0]) for path in paths
+        ), template
 
 
 @pytest.mark.parametrize("scripts", [True, False], ids=["JavaScript on", "JavaScript off"])
@@ -96,6 +120,17 @@ async def test_everybody_can_use_every_page(database: Database, scheme: str) -> 
             for term in await page.locator("summary").all():
                 await term.click()
             found[path] = await findings(page)
+        await page.goto("/api-keys/new")
+        await page.get_by_role("radio", name="Secret").check()
+        for name, what in (("x", "refused"), ("reports", "created")):
+            await page.get_by_label("Name").fill(name)
+            await page.get_by_role("button", name="Create API key").click()
+            await page.get_by_role("alert" if what == "refused" else "textbox").first.wait_for()
+            found[f"a key that is {what}"] = await findings(page)
+        await page.goto("/sign-in?link=old")
+        await page.get_by_role("button", name="Sign in").click()
+        await page.get_by_text("it was used").wait_for()
+        found["an old link"] = await findings(page)
 
     assert {path: list_ for path, list_ in found.items() if list_} == {}
 
