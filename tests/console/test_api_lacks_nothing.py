@@ -17,11 +17,18 @@ from keyturn.console.pages.audit_log import EXPORT
 KEYS = "/config/auth/signing-keys"
 KEY = f"{KEYS}/{{id}}"
 ROWS: dict[tuple[str, str], tuple[str, ...]] = {
-    ("GET", "/"): ("GET /status", f"GET {KEYS}", "GET /census", "GET /audit-log"),
+    ("GET", "/"): (
+        "GET /status",
+        f"GET {KEYS}",
+        "GET /census",
+        "GET /audit-log",
+        "GET /api-keys",
+    ),
     ("GET", "/signing-keys"): ("GET /ring", f"GET {KEYS}", "GET /census"),
     ("GET", "/signing-keys/new"): ("GET /ring",),
     ("GET", "/signing-keys/rotate"): ("GET /ring", f"PATCH {KEY}"),
     ("GET", "/signing-keys/{kid:path}/revoke"): ("GET /ring", f"PATCH {KEY}"),
+    ("GET", "/signing-keys/{kid:path}/delete"): ("GET /ring", f"DELETE {KEY}"),
     ("GET", "/signing-keys/{kid:path}"): (f"GET {KEY}", "GET /ring", "GET /audit-log"),
     ("GET", "/api-keys"): ("GET /api-keys", "GET /api-keys/legacy"),
     ("GET", "/api-keys/new"): (),
@@ -35,7 +42,7 @@ ROWS: dict[tuple[str, str], tuple[str, ...]] = {
     ("GET", "/users/{user_id}/ban"): ("GET /users/{id}",),
     ("GET", "/users/{user_id}/sessions/{session_id}/end"): ("GET /users/{id}",),
     ("GET", "/inbox"): ("GET /inbox",),
-    ("GET", "/audit-log"): ("GET /audit-log",),
+    ("GET", "/audit-log"): ("GET /audit-log", "GET /api-keys"),
     ("GET", "/audit-log.csv"): ("GET /audit-log.csv",),
     ("GET", "/audit-log.json"): ("GET /audit-log",),
     ("GET", "/live/overview"): ("GET /status",),
@@ -46,6 +53,7 @@ ROWS: dict[tuple[str, str], tuple[str, ...]] = {
     ("POST", "/signing-keys/new"): (f"POST {KEYS}",),
     ("POST", "/signing-keys/rotate"): (f"PATCH {KEY}",),
     ("POST", "/signing-keys/{kid:path}/revoke"): (f"PATCH {KEY}",),
+    ("POST", "/signing-keys/{kid:path}/delete"): (f"DELETE {KEY}",),
     ("POST", "/api-keys/new"): ("POST /api-keys",),
     ("POST", "/api-keys/legacy/off"): ("PUT /api-keys/legacy",),
     ("POST", "/api-keys/{id}/change"): ("PATCH /api-keys/{id}",),

@@ -28,6 +28,7 @@ async def addresses(database: Database) -> tuple[Browser, dict[str, str]]:
     browser = await Browser(hands).sign_in()
     ring = await hands.services.bench.store.load()
     (former,) = ring.in_state(KeyState.PREVIOUSLY_USED)
+    (revoked,) = ring.in_state(KeyState.REVOKED)
     api_key = next(key for key in await hands.services.api_keys.list() if key.active)
     grace = person_id("grace")
     row = await (await database.pool()).fetchrow(
@@ -40,7 +41,7 @@ async def addresses(database: Database) -> tuple[Browser, dict[str, str]]:
     }  # fmt: skip
     return browser, {
         path: re.sub(r"\{[^}]*\}", lambda found: names[found[0]], path) for path in DIALOGUES
-    }
+    } | {"/signing-keys/{kid:path}/delete": f"/signing-keys/{revoked.kid}/delete"}
 
 
 async def test_every_dialogue_says_what_will_happen_before_it_asks(database: Database) -> None:
@@ -95,7 +96,7 @@ async def test_empty_pages_teach_the_next_step(database: Database, path: str, wo
 
 
 async def test_the_log_leads_to_what_was_changed(database: Database) -> None:
-    """A line about a key or an account links to its page."""
+    """A line about a key or an account links to its page; an API key goes by its name."""
     hands = await open_console(database)
     ada, _ = await person(database, "ada@example.com", hands.now)
     browser = await Browser(hands).sign_in()
@@ -103,6 +104,9 @@ async def test_the_log_leads_to_what_was_changed(database: Database) -> None:
     page = (await browser.get("/audit-log")).text
     kid = (await hands.services.bench.store.load()).in_use.kid
     assert f'href="/users/{ada}"' in page
+    await browser.submit("/api-keys/new", {"type": "secret", "name": "nightly_run"})
+    for path in ("/", "/audit-log"):
+        assert ">nightly_run</code>" in (await browser.get(path)).text
     assert f'href="/signing-keys/{kid}"' in page
 
 

@@ -63,7 +63,7 @@ def test_the_timeline_says_what_waits_why_and_until_when() -> None:
     assert [one.at for one in found[1:4]] == [
         NOW, NOW + timedelta(minutes=12), NOW + timedelta(minutes=47),
     ]  # fmt: skip
-    assert "1 of 2 clients that fetch the JWKS have done so since." in found[2].more
+    assert "1 of 2 readers of the JWKS asked for it since." in found[2].more
     assert "≈ 1 live token carries it." in found[3].more
 
 
@@ -88,7 +88,7 @@ def test_verifiers_prove_which_keys_work_where() -> None:
         shown("rest", 401, kid="unknown", key=None),
         shown("auth", 200, path="/auth/v1/user"), shown("auth", 200, path="/auth/v1/token"),
         shown("auth", 200, path="/auth/v1/users-of-somebody"), shown("realtime", 101),
-        shown("console", 200, path="/signing-keys"),
+        shown("console", 200, path="/signing-keys"), shown("storage", 403), shown("rest", 503),
     )  # fmt: skip
     ring = KeyRing(4, (LEGACY, USED, NEXT))
     found = {one.name: one for one in verifiers(replace(QUIET, ring=ring, traffic=traffic))}
@@ -97,7 +97,7 @@ def test_verifiers_prove_which_keys_work_where() -> None:
     accepted = {name: {proof.key and proof.key.kid: proof.accepted for proof in one.proofs}
                 for name, one in found.items()}  # fmt: skip
     assert accepted == {
-        "auth": {USED.kid: 1}, "rest": {USED.kid: 2, "legacy": 1}, "realtime": {USED.kid: 1},
+        "auth": {USED.kid: 1}, "rest": {USED.kid: 3, "legacy": 1}, "realtime": {USED.kid: 1},
     }  # fmt: skip
     assert (found["rest"].refused, found["rest"].strangers) == (2, 1)
     assert verifiers(QUIET) == []
@@ -164,3 +164,5 @@ def test_nothing_to_see_to() -> None:
         QUIET, api_keys=[LEGACY_API_KEY], traffic=seen(shown("rest", 401, kid="unknown"))
     )
     assert [one.kind for one in concerns(both)] == ["bad", "wait"]
+    few = seen(shown("rest", 401, kid="unknown"), shown("rest", 200))
+    assert [one.kind for one in concerns(replace(QUIET, traffic=few))] == ["wait"]

@@ -100,9 +100,20 @@ async def test_a_key_from_birth_to_its_end(database: Database) -> None:
     assert ended.status_code == 303
     assert (await ring_of(hands)).find(first).state is KeyState.REVOKED
 
+    used = (await ring_of(hands)).in_use.kid
+    held = await browser.post(f"/signing-keys/{used}/delete", {**typed, "confirm": used})
+    assert held.status_code == 409
+    assert "Delete this key" not in held.text
+    wrong = await browser.submit(f"/signing-keys/{first}/delete", {"confirm": "it"})
+    assert wrong.status_code == 400
+    gone = await browser.submit(f"/signing-keys/{first}/delete", {"confirm": first})
+    assert gone.status_code == 303
+    assert first not in {key.kid for key in (await ring_of(hands)).keys}
+
     log = (await browser.get("/audit-log")).text
     assert "ada (console)" in log
     assert "drill" in log
+    assert f'href="/signing-keys/{first}"' in log
 
 
 async def test_two_people_who_rotate_at_once_rotate_once(database: Database) -> None:

@@ -88,12 +88,14 @@ def _legacy_keys(facts: Facts) -> Iterator[Concern]:
 def _strangers(facts: Facts) -> Iterator[Concern]:
     for verifier in verifiers(facts):
         if verifier.strangers:
+            # A few are anybody's attempts; more than what passes is something set up wrongly.
+            passed = sum(proof.accepted for proof in verifier.proofs)
             yield Concern(
-                "bad",
+                "bad" if verifier.strangers > passed else "wait",
                 f"{verifier.name} refused {count(verifier.strangers, 'request')} whose token "
                 "names no key of this ring.",
-                "Another Auth server signed them, or a key was revoked before its tokens ended: "
-                "these users have to sign in again.",
+                "Another Auth server signed them, or a key was revoked before its tokens ended "
+                "(these users have to sign in again), or somebody tries.",
                 "/signing-keys",
             )
 

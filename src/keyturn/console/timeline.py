@@ -113,7 +113,7 @@ def _learned(facts: Facts, key: RingKey) -> str:
     if facts.traffic is None or not facts.traffic.fetches:
         return ""
     some, every = learned(facts.traffic, key)
-    return f"{some} of {count(every, 'client')} that fetch the JWKS have done so since."
+    return f"{some} of {count(every, 'reader')} of the JWKS asked for it since."
 
 
 def _carried(facts: Facts, key: RingKey) -> str:

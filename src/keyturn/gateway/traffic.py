@@ -14,7 +14,8 @@ WINDOW: Final = timedelta(hours=1)
 JWKS_PATH: Final = "/auth/v1/.well-known/jwks.json"
 _MOST_FETCHES: Final = 20_000
 _MOST_SHOWN: Final = 500
-_JUDGES: Final = ("rest", "realtime", "storage", "functions")
+_REST: Final = "rest"
+_JUDGES: Final = (_REST, "realtime", "storage", "functions")
 """Services that check every bearer token that they get."""
 _AUTH: Final = "auth"
 # Where the Auth server checks one: most of its other addresses pass over it.
@@ -132,10 +133,14 @@ def tally(lines: Iterable[bytes], now: datetime, *, whole: bool) -> Traffic:
 def _judge(verdicts: dict[Shown, Verdict], line: _Line, at: datetime) -> None:
     """Count the answer when it says something about the token."""
     service, status = line.upstream, line.status or 0
-    accepted = status == 101 or 200 <= status < 400
-    # Without a known API key the 401 is the gateway's own: the service was never asked.
-    refused = status == 401 and line.key is not None
-    if service is None or not (accepted or refused) or not _checks(service, line.path or ""):
+    # PostgREST looks at the token before all else, so it accepted what fails later.
+    accepted = status == 101 or 200 <= status < (500 if service == _REST else 400)
+    if status == 401:
+        accepted = False
+    elif not accepted:
+        return
+    # Without a known API key the answer is the gateway's own: the service was never asked.
+    if service is None or line.key is None or not _checks(service, line.path or ""):
         return
     shown = Shown(service, line.kid, line.alg)
     # Whoever invents names of keys shall not fill the memory.

@@ -51,6 +51,7 @@ async def show(visit: Visit) -> Response:
     return visit.page(
         "audit_log",
         lines=lines[:PAGE],
+        names={str(key.id): key.name for key in await visit.services.api_keys.list()},
         wanted=wanted,
         subjects=SUBJECTS,
         verbs=list(MEANINGS),

@@ -25,7 +25,9 @@ async def show(visit: Visit) -> Response:
     lines: Sequence[AuditLine] = ()
     with contextlib.suppress(KeyturnError):
         lines = await visit.services.audit.search(AuditFilter(), before=None, limit=_NEWEST)
-    return visit.page("overview", log=lines, **await _facts(visit))
+    facts = await _facts(visit)
+    names = {str(key.id): key.name for key in facts["view"].api_keys}
+    return visit.page("overview", log=lines, names=names, **facts)
 
 
 async def fragment(visit: Visit) -> str:

@@ -22,6 +22,7 @@ from keyturn.keyring.verbs import DEFAULT_ALGORITHM
 
 LIST = "/signing-keys"
 _HISTORY = 20
+_OTHER_NAME = "What was typed is not the ID of this key; nothing was changed."
 
 
 async def show(visit: Visit) -> Response:
@@ -91,12 +92,28 @@ async def revoke(visit: Visit) -> Response:
     """``POST /signing-keys/{kid}/revoke``; the key's name has to be typed."""
     kid = visit.request.path_params["kid"]
     if visit.form.get("confirm", "").strip() != kid:
-        error = BadRequest("What was typed is not the ID of this key; nothing was changed.")
-        return await _ask_revoke(visit, error)
+        return await _ask_revoke(visit, BadRequest(_OTHER_NAME))
     try:
         await keys.revoke(visit.services.bench, visit.intent(), kid)
     except KeyturnError as error:
         return await _ask_revoke(visit, error)
+    return visit.seen(LIST)
+
+
+async def ask_delete(visit: Visit) -> Response:
+    """``GET /signing-keys/{kid}/delete``: what forgetting a revoked key means."""
+    return await _ask_delete(visit)
+
+
+async def delete(visit: Visit) -> Response:
+    """``POST /signing-keys/{kid}/delete``; the key's name has to be typed."""
+    kid = visit.request.path_params["kid"]
+    if visit.form.get("confirm", "").strip() != kid:
+        return await _ask_delete(visit, BadRequest(_OTHER_NAME))
+    try:
+        await keys.delete(visit.services.bench, visit.intent(), kid)
+    except KeyturnError as error:
+        return await _ask_delete(visit, error)
     return visit.seen(LIST)
 
 
@@ -168,5 +185,19 @@ async def _ask_revoke(visit: Visit, error: KeyturnError | None = None) -> Respon
         key=key,
         standby=key.state is KeyState.STANDBY,
         live=None if live is None else live.get(key.kid, 0),
+        form=visit.form,
+    )
+
+
+async def _ask_delete(visit: Visit, error: KeyturnError | None = None) -> Response:
+    services = visit.services
+    key = (await services.bench.store.load()).find(visit.request.path_params["kid"])
+    refusal = await refusal_of(lambda: keys.delete(services.rehearsing, visit.intent(), key.kid))
+    return visit.page(
+        "key_delete",
+        status=200 if error is None else status_of(error),
+        error=None if refusal and error and error.message == refusal.error.message else error,
+        refusal=refusal,
+        key=key,
         form=visit.form,
     )
