@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from keyturn.clock import unix
+from keyturn.clock import from_unix, unix
 from keyturn.errors import Conflict, WaitNotOver
 from keyturn.flows.ports.apply import Moment, Ports, Progress
 from keyturn.migrate.commands import (
@@ -21,6 +21,7 @@ from keyturn.migrate.commands import (
     Tell,
     WaitUntil,
     WriteFile,
+    length,
 )
 from keyturn.migrate.journal import Event, Record
 from keyturn.migrate.run import Run, State
@@ -117,8 +118,10 @@ def new_content(ports: Ports, plan: str, command: WriteFile) -> Secret:
     content = ports.journal.staged(plan, command.id, command.after.sha256)
     if content is None:
         raise LostContent(
-            f"The new content of {command.path} is not kept in .keyturn/ any more.",
-            hint="Make the plan again, here, and apply it before it is cleared away.",
+            f"The new content of {command.path} is not kept in .keyturn/ any more, so the step "
+            "cannot be repeated. Nothing was done.",
+            hint="Plan anew from the files as they are: give the command itself, without resume or "
+            "apply; what is in force stays.",
         )
     return content
 
@@ -148,9 +151,11 @@ async def _wait(ports: Ports, run: Run, command: WaitUntil, *, wait: bool) -> No
         ports.progress(Progress(Moment.WAITING, command, str(until)))
         if not wait:
             raise WaitNotOver(
-                f"The next step is safe only in {left} s: {command.why or 'caches must expire'}.",
+                f"The next step is safe from {from_unix(until):%Y-%m-%d %H:%M:%S} UTC on, "
+                f"{length(left)} from now: {command.why or 'caches must expire'}.",
                 until_unix=until,
-                hint="Run the same command again then, or let it wait with --wait.",
+                hint="Run the same command again then, or let it wait with --wait. Everything "
+                "works meanwhile.",
             )
         await ports.sleep(left)
 

@@ -161,12 +161,19 @@ async def _give_up(ports: Ports, run: Run, command: str, step: int, problem: Key
         await take_back(ports, run)
     except KeyturnError as worse:
         raise UndoIncomplete(
-            f"{problem.message} Taking the step back did not work either: {worse.message}",
+            f"{_sentence(problem.message)} Taking the step back did not work either: "
+            f"{_sentence(worse.message)}",
             hint="Correct what stands in the way, then `resume` goes on with taking it back.",
         ) from worse
     title = run.plan.steps[step]
     again = "`resume` tries the step" if run.status is Status.STOPPED else "give the same command"
     raise StepFailed(
-        f"{problem.message} The step “{title}” was taken back; everything works as before it.",
+        f"{_sentence(problem.message)} The step “{title}” was taken back; everything works as "
+        "before it.",
         hint=problem.hint or f"Correct the cause, then {again} again.",
     ) from problem
+
+
+def _sentence(text: str) -> str:
+    """Return ``text`` ended: what a program printed may not be."""
+    return text if text.endswith((".", "!", "?")) else f"{text}."

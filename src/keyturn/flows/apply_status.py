@@ -11,7 +11,7 @@ from keyturn.clock import unix
 from keyturn.flows.ports.apply import DeploymentFiles, Ports
 from keyturn.migrate.commands import WaitUntil, describe
 from keyturn.migrate.plan import Prepared
-from keyturn.migrate.run import Run, Status, expected, runs
+from keyturn.migrate.run import Run, State, Status, expected, group_of, runs
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +30,10 @@ class Standing:
     """Files that somebody else changed since."""
     runner: str | None = None
     """How its services are told, None when it is not known."""
+    group: str = "migrate"
+    """The command whose verbs go on with it."""
+    resumable: bool = True
+    """Whether what the rest of its commands write is still kept."""
 
     def as_dict(self) -> dict[str, object]:
         """Return it for JSON."""
@@ -46,7 +50,10 @@ class Standing:
 
 
 def status(ports: Ports) -> Standing | None:
-    """Return how the newest run stands, None when there never was one; takes no lock."""
+    """Return how the run stands that was worked on last; None when there never was one.
+
+    Takes no lock.
+    """
     found = runs(ports.journal.records())
     return _standing(ports, found[-1]) if found else None
 
@@ -54,7 +61,10 @@ def status(ports: Ports) -> Standing | None:
 def _standing(ports: Ports, run: Run) -> Standing:
     commands = tuple((describe(one), run.state(one).value) for one in run.plan.commands)
     edited = []
-    for path, allowed in expected(run, forward=run.status is Status.RUNNING).items():
+    # Of what was wholly taken back, nothing is left that somebody could have changed.
+    in_force = run.status is not Status.ROLLED_BACK
+    forward = run.status is Status.RUNNING
+    for path, allowed in expected(run, forward=forward).items() if in_force else ():
         stamp = ports.files.stamp(path)
         if (stamp.sha256 if stamp else None) not in allowed:
             edited.append(path)
@@ -67,6 +77,12 @@ def _standing(ports: Ports, run: Run) -> Standing:
         _waits_until(run, unix(ports.clock())),
         tuple(edited),
         next(iter(run.chosen.get("runner", ())), None),
+        group_of(run.plan),
+        all(
+            ports.journal.staged(run.plan.id, one.id, one.after.sha256) is not None
+            for one in run.plan.writes
+            if run.state(one) is not State.DONE
+        ),
     )
 
 

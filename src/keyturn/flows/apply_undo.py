@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import dataclass
+
 from keyturn.clock import unix
 from keyturn.errors import KeyturnError
 from keyturn.flows.apply_command import check_untouched, restore, tell_service
@@ -15,6 +18,44 @@ class UndoIncomplete(KeyturnError):
     """A step failed, and taking it back is not finished."""
 
     code = "undo_incomplete"
+
+
+@dataclass(frozen=True, slots=True)
+class Return:
+    """What taking back will do, before it is done."""
+
+    run: Run
+    step: int
+    """The first step that is taken back, an index into the plan's."""
+    files: tuple[str, ...]
+    """Paths that get their old bytes and mode, or go."""
+    services: tuple[str, ...]
+    """Those that are told, in order."""
+
+    def as_dict(self) -> dict[str, object]:
+        """Return it for JSON."""
+        return {
+            "run": self.run.id,
+            "title": self.run.plan.title,
+            "steps": list(self.run.plan.steps[self.step :]),
+            "files": list(self.files),
+            "services": list(self.services),
+        }
+
+
+def returning(found: Iterable[Run], *, only_last_step: bool) -> Return:
+    """Return what :func:`undo` (``only_last_step``) or :func:`rollback` will do.
+
+    Raises ``NothingToDo``.
+    """
+    run = to_undo(found)
+    step = run.last_step() if only_last_step else 0
+    if run.undoing_from is not None:
+        step = min(step, run.undoing_from)
+    commands = way_back(run, step)
+    files = (one.path for one in commands if isinstance(one, WriteFile))
+    services = (one.service for one in commands if isinstance(one, RecreateService | ReloadService))
+    return Return(run, step, tuple(dict.fromkeys(files)), tuple(dict.fromkeys(services)))
 
 
 async def undo(ports: Ports, chosen: Chosen | None = None) -> Run:

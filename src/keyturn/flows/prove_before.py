@@ -35,14 +35,18 @@ class _Without:
         return None if path in self.hidden else self.below.mode(path)
 
 
-def inventory_before(source: Source, ask: Ask, run: Run, journal: JournalStore) -> Inventory:
-    """Return what stood in the files before the first command of ``run``.
+def inventory_before(
+    source: Source, ask: Ask, run: Run, journal: JournalStore, step: int = 0
+) -> Inventory:
+    """Return what stood in the files before ``step`` of ``run``: by default before all of it.
 
     A backup that is not there any more leaves the file as it is now.
     """
     old, made = dict[str, Secret](), set[str]()
     for command in run.plan.commands:
         if not isinstance(command, WriteFile) or command.id not in run.before:
+            continue
+        if command.step < step:
             continue
         if command.path in old or command.path in made:
             continue

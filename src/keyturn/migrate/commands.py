@@ -126,13 +126,15 @@ def describe(command: Command) -> str:
         case Probe(name=name):
             return f"prove: {name}"
         case WaitUntil(seconds=seconds):
-            return f"wait {_duration(seconds)}"
+            return f"wait {length(seconds)}"
         case Tell(text=text):
             return f"note: {text}"
 
 
-def _duration(seconds: int) -> str:
-    for unit, length in (("h", 3600), ("min", 60)):
-        if seconds >= length and seconds % length == 0:
-            return f"{seconds // length} {unit}"
-    return f"{seconds // 60} min {seconds % 60} s" if seconds > 60 else f"{seconds} s"
+def length(seconds: int) -> str:
+    """Return a length of time for people: ``2 h``, ``20 min``, ``19 min 5 s``."""
+    if seconds < 60:
+        return f"{seconds} s"
+    hours, minutes, rest = seconds // 3600, seconds // 60 % 60, seconds % 60
+    parts = ((hours, "h"), (minutes, "min"), (rest, "s"))
+    return " ".join(f"{count} {unit}" for count, unit in parts if count)

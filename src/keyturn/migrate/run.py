@@ -154,11 +154,17 @@ class Run:
         for one in self.plan.commands:
             if one.step >= first:
                 self.states.pop(one.id, None)
+                # What was proven then is no evidence any more.
+                self.done_at.pop(one.id, None)
         self.undoing_from, self.stopped = None, True
 
 
 def runs(records: Iterable[Record]) -> tuple[Run, ...]:
-    """Return all runs in the order in which they began; raises :class:`DamagedJournal`."""
+    """Return all runs, the one last that was worked on last; raises :class:`DamagedJournal`.
+
+    So the last one is the one that may be under way: also when it is an older one, which is being
+    taken back after a newer one was.
+    """
     found: dict[str, Run] = {}
     for record in records:
         if record.event is Event.BEGIN:
@@ -169,7 +175,8 @@ def runs(records: Iterable[Record]) -> tuple[Run, ...]:
         elif record.run not in found:
             raise DamagedJournal
         else:
-            _apply(found[record.run], record)
+            found[record.run] = run = found.pop(record.run)
+            _apply(run, record)
     return tuple(found.values())
 
 
@@ -189,7 +196,10 @@ def to_resume(found: Iterable[Run]) -> Run:
 
 
 def to_undo(found: Iterable[Run]) -> Run:
-    """Return the newest run of which something is in force."""
+    """Return the newest run of which something is in force.
+
+    Raises :class:`NothingToDo` when nothing is.
+    """
     for run in reversed(tuple(found)):
         if run.status is not Status.ROLLED_BACK:
             return run
@@ -204,7 +214,7 @@ def check_same(run: Run, asked: str, folder: str) -> None:
     verb = run.plan.verb
     if verb == asked or (asked == "phase" and verb.startswith("phase ")):
         return
-    group = "rotate" if verb.startswith(("rotate", "publish", "revoke")) else "migrate"
+    group = group_of(run.plan)
     state = "being taken back" if run.status is Status.UNDOING else "under way"
     raise RunUnderWay(
         f"Another change is {state}: “{run.plan.title}”. Nothing was done.",
@@ -213,13 +223,20 @@ def check_same(run: Run, asked: str, folder: str) -> None:
     )
 
 
-def way_back(run: Run) -> tuple[WriteFile | ServiceCommand, ...]:
+def group_of(plan: Plan) -> str:
+    """Return the command, ``migrate`` or ``rotate``, whose verbs go on with a plan."""
+    return "rotate" if plan.verb.startswith(("rotate", "publish", "revoke")) else "migrate"
+
+
+def way_back(run: Run, step: int | None = None) -> tuple[WriteFile | ServiceCommand, ...]:
     """Return what is still to be taken back, in order: files, then services, newest first.
+
+    ``step``: what would be, if everything from that step on were; None: what the journal says.
 
     A service goes back when it may have seen files of these steps, also when it was created anew by
     taking back a later step. One that was only ever reloaded is reloaded.
     """
-    first = run.undoing_from or 0
+    first = (run.undoing_from or 0) if step is None else step
     backwards = tuple(one for one in reversed(run.plan.commands) if one.step >= first)
     files = [
         one
@@ -236,21 +253,20 @@ def way_back(run: Run) -> tuple[WriteFile | ServiceCommand, ...]:
 
 
 def _saw(run: Run, service: str, step: int) -> bool:
-    return run.levels.get(service, -1) >= step
+    """Whether its container was made from files that steps from ``step`` on had written."""
+    level = run.levels.get(service, -1)
+    return any(step <= one.step <= level for one in run.plan.writes)
 
 
 def expected(run: Run, *, forward: bool) -> Mapping[str, frozenset[str | None]]:
     """Return path → the checksums that its file may have now; None: it may be absent.
 
     On the way forward every file that the plan was made from counts, on the way back only those
-    that were written.
+    that were written: whoever edits another one while a change waits can still take it back.
     """
-    written = {one.path for one in run.plan.writes}
-    found: dict[str, frozenset[str | None]] = {
-        path: frozenset((sha,))
-        for path, sha in run.plan.inputs.items()
-        if forward or path in written
-    }
+    found: dict[str, frozenset[str | None]] = (
+        {path: frozenset((sha,)) for path, sha in run.plan.inputs.items()} if forward else {}
+    )
     for one in run.plan.writes:
         before = one.before.sha256 if one.before else None
         match run.state(one):
