@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+import hashlib
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from tests.support.command import RunWith, runner
 from tests.support.deployments import Deployment, healthy
+
+from keyturn.wiring import change
 
 QUIET = ("--runner", "true {service}", "--no-probe", "--yes")
 """Nothing is recreated and nobody is asked."""
@@ -36,3 +40,38 @@ def asymmetric(tmp_path: Path) -> Deployment:
     folder = tmp_path / "supabase"
     folder.mkdir()
     return healthy(folder, "2026-envoy", asymmetric=True, now=datetime.now(UTC))
+
+
+def state(folder: Path) -> dict[str, tuple[str, int]]:
+    """Bytes and modes of every file but the journal's."""
+    return {
+        str(path.relative_to(folder)): (
+            hashlib.sha256(path.read_bytes()).hexdigest(),
+            path.stat().st_mode,
+        )
+        for path in folder.rglob("*")
+        if path.is_file() and ".keyturn" not in path.parts
+    }
+
+
+@dataclass
+class Hours:
+    """The clock of the command line, moved by hand."""
+
+    ahead: timedelta = timedelta()
+
+    def now(self) -> datetime:
+        """Return the real time and what was added to it."""
+        return datetime.now(UTC) + self.ahead
+
+    def pass_by(self, **length: float) -> None:
+        """Let time pass."""
+        self.ahead += timedelta(**length)
+
+
+@pytest.fixture
+def hours(monkeypatch: pytest.MonkeyPatch) -> Hours:
+    """Return a clock that the test moves."""
+    made = Hours()
+    monkeypatch.setattr(change, "now", made.now)
+    return made

@@ -2,31 +2,18 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
 from pathlib import Path
 
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
-from tests.cli_migrate.conftest import QUIET
+from tests.cli_migrate.conftest import QUIET, state
 from tests.support.command import RunWith
 from tests.support.deployments import Deployment
 
 from keyturn.jose.keys import generate, private_jwk, private_pem, public_pem, thumbprint
 from keyturn.secret_access import reveal
-
-
-def state(folder: Path) -> dict[str, tuple[str, int]]:
-    """Bytes and modes of every file but the journal's."""
-    return {
-        str(path.relative_to(folder)): (
-            hashlib.sha256(path.read_bytes()).hexdigest(),
-            path.stat().st_mode,
-        )
-        for path in folder.rglob("*")
-        if path.is_file() and ".keyturn" not in path.parts
-    }
 
 
 def test_a_dry_run_shows_the_plan_and_touches_nothing(run: RunWith, legacy: Deployment) -> None:

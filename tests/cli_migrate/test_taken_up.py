@@ -51,7 +51,7 @@ def test_a_runner_given_now_overrides_and_is_remembered_from_then_on(
     before = len(told(first_log))
     undone = run("migrate", "undo", folder, "--yes", "--runner", other)
     assert undone.code == 0, undone.err
-    assert f"another one than this change began with ({first})" in undone.err
+    assert f"this change began with another --runner: {first}" in undone.err
     assert told(other_log)
     so_far = len(told(other_log))
     assert run("migrate", "rollback", folder, "--yes").code == 0

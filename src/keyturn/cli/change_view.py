@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import shlex
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Final
 
 from keyturn.cli.doctor_layout import paragraph
@@ -24,9 +25,11 @@ from keyturn.migrate.wording import in_words
 if TYPE_CHECKING:
     from keyturn.flows.apply_plan import Applied
     from keyturn.flows.apply_status import Standing
+    from keyturn.flows.apply_undo import Return
     from keyturn.flows.change import Proposal
     from keyturn.flows.ports.apply import Progress
     from keyturn.migrate.plan import Plan
+    from keyturn.migrate.run import Run
 
 _MARKS: Final = {
     "started": ("…", "dim"),
@@ -40,22 +43,26 @@ _MARKS: Final = {
 
 def proposal_text(proposal: Proposal) -> str:
     """Return the plan for people: steps, commands, what users notice, and the redacted diff."""
-    plan = proposal.prepared.plan
+    plan = plan_text(proposal.prepared.plan, proposal.warnings)
+    return "\n".join([plan, *_diff_lines(proposal.prepared.diff)])
+
+
+def plan_text(plan: Plan, warnings: Iterable[str] = ()) -> str:
+    """Return steps, commands and what users notice, without the diff."""
     lines = [paint(plan.title, "bold"), ""]
     for number, title in enumerate(plan.steps):
         lines.append(f"{number + 1}. {title}")
         lines += _step_lines(plan, number)
         lines.append("")
-    lines += [paragraph(f"note: {note}", hang=6) for note in (*plan.notes, *proposal.warnings)]
-    if plan.notes or proposal.warnings:
-        lines.append("")
-    return "\n".join([*lines, *_diff_lines(proposal.prepared.diff)])
+    notes = [paragraph(f"note: {note}", hang=6) for note in (*plan.notes, *warnings)]
+    return "\n".join([*lines, *notes, ""] if notes else lines)
 
 
 def _step_lines(plan: Plan, number: int) -> Iterator[str]:
-    for command in plan.commands:
-        if command.step != number:
-            continue
+    commands = [command for command in plan.commands if command.step == number]
+    if not commands:
+        yield "   nothing: it is so already"
+    for command in commands:
         yield paragraph(in_words(command), 3, hang=3)
         notice = getattr(command, "notice", "")
         if notice:
@@ -128,6 +135,31 @@ def _detail(progress: Progress) -> str:
     return progress.detail
 
 
+def returning_text(back: Return, notes: Iterable[str]) -> str:
+    """Return what taking back will do: steps, files, services, and what ends with it."""
+    plan = back.run.plan
+    steps = plan.steps[back.step :]
+    lines = [f"This takes back: {paint(plan.title, 'bold')}"]
+    if back.step:
+        lines += [f"  only: {title}" for title in steps]
+    lines.append(f"  files as they were: {', '.join(back.files) or 'none was written'}")
+    lines.append(f"  services told: {', '.join(back.services) or 'none'}")
+    lines += [paragraph(f"note: {note}", hang=6) for note in notes]
+    return "\n".join(lines)
+
+
+def returned_text(run: Run, back: Return) -> str:
+    """Return what was taken back."""
+    plan, title = run.plan, paint("taken back", "green")
+    if not back.step:
+        return f"{title}: {plan.title}; nothing of it is left"
+    steps = "; ".join(plan.steps[back.step :])
+    return (
+        f"{title}: {steps} ({plan.title}: {back.step} of {len(plan.steps)} "
+        f"{_plural(len(plan.steps), 'step')} in force)"
+    )
+
+
 def applied_text(plan: Plan, applied: Applied) -> str:
     """Return what was done, in one closing paragraph that says no more than was proven."""
     if applied.status.value != "finished":
@@ -157,11 +189,20 @@ def _plural(count: int, word: str) -> str:
     return word if count == 1 else f"{word}s"
 
 
-def standing_text(standing: Standing | None) -> str:
-    """Return how the newest change stands."""
+_STATES: Final = {
+    "running": "under way",
+    "undoing": "being taken back",
+    "stopped": "taken back in part",
+    "finished": "done",
+    "rolled_back": "taken back",
+}
+
+
+def standing_text(standing: Standing | None, folder: str) -> str:
+    """Return how the newest change stands, and what may come next."""
     if standing is None:
         return "Nothing was ever changed here."
-    lines = [f"{paint(standing.title, 'bold')}: {standing.status.value.replace('_', ' ')}"]
+    lines = [f"{paint(standing.title, 'bold')} – {_STATES[standing.status.value]}"]
     lines += [f"  {state:<9}  {what}" for what, state in standing.commands]
     if standing.failure:
         lines.append(f"failed: {standing.failure}")
@@ -170,7 +211,36 @@ def standing_text(standing: Standing | None) -> str:
     if standing.runner is not None:
         lines.append(f"services are told by: {standing.runner}")
     lines += [f"edited meanwhile by somebody else: {path}" for path in standing.edited]
-    return "\n".join(lines)
+    return "\n".join([*lines, f"next: {_next(standing, shlex.quote(folder))}"])
+
+
+def _next(standing: Standing, folder: str) -> str:
+    begins = f"keyturn {standing.group}"
+    if standing.edited:
+        return (
+            f"put {', '.join(standing.edited)} back as it was, or there is neither going on nor "
+            "taking back; the old contents are in .keyturn/runs/"
+        )
+    match standing.status.value:
+        case "running":
+            when = "then " if standing.waits_until is not None else ""
+            return (
+                f"{when}`{begins} resume {folder}` goes on, `{begins} rollback {folder}` takes it "
+                "back"
+            )
+        case "undoing":
+            return f"`{begins} resume {folder}` goes on with taking it back"
+        case "stopped":
+            rest = (
+                f"`{begins} resume {folder}` tries the rest again"
+                if standing.resumable
+                else f"`{begins} {folder}` plans the rest anew"
+            )
+            return f"{rest}, `{begins} rollback {folder}` takes back the other steps too"
+        case "finished":
+            return f"`{begins} {folder}`, or `{begins} rollback {folder}`"
+        case _:
+            return f"`{begins} {folder}` begins anew"
 
 
 def ndjson(progress: Progress) -> None:

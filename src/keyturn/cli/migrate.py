@@ -8,18 +8,14 @@ from typing import Any
 import click
 
 from keyturn.cli.change_options import (
-    VERBS,
     ChangeGroup,
-    carry_out,
     change_options,
     folder_argument,
     options_for_changing,
     options_for_running,
-    show_applied,
-    talk,
-    unfinished,
 )
-from keyturn.cli.output import json_option, reports_errors
+from keyturn.cli.change_verbs import VERBS, apply_written, carry_out, unfinished
+from keyturn.cli.output import emit, json_option, reports_errors
 
 
 @click.group(
@@ -71,7 +67,7 @@ def run(folder: str, as_json: bool, **given: Any) -> None:
     """Plan the next phase, show it, ask, and carry it out."""
     from keyturn.cli.own_key import read_own_key
     from keyturn.cli.phase_options import check_going_on, check_used
-    from keyturn.flows.migrate import Wish, plan_migration
+    from keyturn.flows.migrate import NothingLeft, Wish, plan_migration
     from keyturn.migrate.deployment_keys import named
     from keyturn.wiring.change import Workshop
     from keyturn.wiring.evidence import gather
@@ -92,9 +88,14 @@ def run(folder: str, as_json: bool, **given: Any) -> None:
     )
     evidence = gather(workshop.runs, given["access_log"], given["database_url_file"])
     deployment = workshop.deployment(asyncio.run(workshop.dialect()))
-    proposal = plan_migration(deployment, wish, evidence)
-    check_used(given, proposal.prepared.plan.verb)
-    carry_out(workshop, proposal, given, as_json=as_json)
+    try:
+        proposal = plan_migration(deployment, wish, evidence)
+    except NothingLeft as done:
+        payload = {"status": done.code, "message": done.message, "hint": done.hint}
+        emit(payload, as_json, f"{done.message} {done.hint}")
+    else:
+        check_used(given, proposal.prepared.plan.verb)
+        carry_out(workshop, proposal, given, as_json=as_json)
 
 
 @command.command("apply", short_help="Carry out a plan that was written with --out.")
@@ -106,18 +107,11 @@ def run(folder: str, as_json: bool, **given: Any) -> None:
 def apply(plan_file: str, folder: str, as_json: bool, **given: Any) -> None:
     """Carry out PLAN; refused when a file changed since it was written."""
     from keyturn.cli.handover import read_text
-    from keyturn.flows.apply_plan import apply_plan
     from keyturn.migrate.plan_json import parse_plan
     from keyturn.wiring.change import Workshop
 
     workshop = Workshop(change_options(folder, given))
-    plan = parse_plan(read_text(plan_file))
-
-    async def go() -> Any:
-        ports = await workshop.ports(talk(as_json=as_json))
-        return await apply_plan(ports, plan, wait=given["wait"], chosen=workshop.chosen())
-
-    show_applied(plan, asyncio.run(go()), as_json)
+    apply_written(workshop, parse_plan(read_text(plan_file)), given, as_json=as_json)
 
 
 for _name, _command in VERBS.items():

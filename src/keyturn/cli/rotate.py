@@ -9,14 +9,12 @@ from typing import Any
 import click
 
 from keyturn.cli.change_options import (
-    VERBS,
     ChangeGroup,
-    carry_out,
     change_options,
     folder_argument,
     options_for_changing,
-    unfinished,
 )
+from keyturn.cli.change_verbs import VERBS, carry_out, unfinished
 from keyturn.cli.output import json_option, reports_errors
 from keyturn.errors import UsageError
 

@@ -122,7 +122,11 @@ def propose(
 ) -> Proposal:
     """Return the plan for ``steps``; raises :class:`Foreseen`, or what building it raises."""
     carried_out = steps if deployment.proves else tuple(map(_without_checks, steps))
-    told = (*warnings, *(() if deployment.proves else (_UNPROVEN,)))
+    told = (
+        *warnings,
+        *_not_started(deployment.inventory),
+        *(() if deployment.proves else (_UNPROVEN,)),
+    )
     prepared = build_plan(
         deployment.source,
         deployment.ask,
@@ -137,6 +141,16 @@ def propose(
     if problems:
         raise Foreseen(problems)
     return Proposal(prepared, told)
+
+
+def _not_started(found: Inventory) -> Iterator[str]:
+    """Yield what Compose would not start, and so is left without the new keys."""
+    for note in found.notes:
+        if note.code == "not_reached" and "profiles" in note.message:
+            yield (
+                f"{note.place}: {note.message}, so it is left as it is. If it runs, name its "
+                "profile with --profile: it would not know the new keys."
+            )
 
 
 def _without_checks(step: Step) -> Step:
@@ -219,6 +233,16 @@ def signing_since(runs: Iterable[Run], alg: str) -> int | None:
         fits = probe.arguments.get("alg") == alg
         since = (since or at) if fits else None
     return since
+
+
+def carried_out_at(runs: Iterable[Run], verb: str) -> int | None:
+    """Return when the last run in force that did ``verb`` ended; None: there is none."""
+    ended = (
+        max(run.done_at.values(), default=run.begun)
+        for run in runs
+        if run.plan.verb == verb and run.status is Status.FINISHED
+    )
+    return max(ended, default=None)
 
 
 def stopped_signing(runs: Iterable[Run], kid: str) -> int | None:

@@ -21,6 +21,7 @@ from keyturn.errors import Detail, UsageError, WaitNotOver
 from keyturn.flows.change import (
     Deployment,
     Proposal,
+    carried_out_at,
     propose,
     published_at,
     signing_since,
@@ -28,8 +29,11 @@ from keyturn.flows.change import (
 )
 from keyturn.jose.keys import SigningKey
 from keyturn.migrate import phase_one, phase_three, phase_two
+from keyturn.migrate.blockers import lasting
 from keyturn.migrate.capabilities import url_signing_key
+from keyturn.migrate.commands import length
 from keyturn.migrate.deployment_keys import read_keys
+from keyturn.migrate.encrypted import stop_encrypted
 from keyturn.migrate.fresh import fresh
 from keyturn.migrate.plan import Say, Step, Wait
 from keyturn.migrate.proof import accept
@@ -91,6 +95,7 @@ def plan_migration(deployment: Deployment, wish: Wish, evidence: Evidence) -> Pr
     (exit 75) when it is safe later, and :class:`NothingLeft` when all phases are done.
     """
     facts = _facts(deployment, evidence)
+    stop_encrypted(facts.inventory)
     phase = wish.phase or _next(facts)
     return _PHASES[phase](deployment, wish, evidence)
 
@@ -113,37 +118,51 @@ def _next(facts: Facts) -> int:
 def _first(deployment: Deployment, wish: Wish, evidence: Evidence) -> Proposal:
     del evidence
     made = fresh(deployment.randomness, deployment.now, alg=wish.alg, key=wish.key)
-    known = read_keys(deployment.inventory).kids
+    keys = read_keys(deployment.inventory)
+    known = keys.verifying
     if wish.key is not None and len(known) >= _KEPT_READY:
         raise CannotMigrate(
-            f"The deployment has a key and a standby already ({', '.join(known)}), so the key that "
-            "you bring would not be used.",
+            f"The deployment has a key and a standby already ({', '.join(keys.kids)}), so the key "
+            "that you bring would not be used.",
             hint="Leave it out; `keyturn rotate DIR` turns the key from now on.",
         )
     steps = phase_one.steps(deployment.inventory, made)
-    return propose(deployment, steps, title=TITLES[1], verb="phase 1")
+    title = _title(1, known[0].alg if known else made.key.alg)
+    proposal = propose(deployment, steps, title=title, verb="phase 1")
+    return replace(proposal, warnings=(*_later(deployment, steps, proposal), *proposal.warnings))
+
+
+def _title(phase: int, alg: str) -> str:
+    return TITLES[phase].replace("ES256", alg)
+
+
+def _later(deployment: Deployment, steps: Sequence[Step], proposal: Proposal) -> Iterator[str]:
+    """Yield what phase 3 will be refused for, so that nobody learns it only then."""
+    after = [found for _, found in states(deployment, steps, proposal.prepared)][-1]
+    for one in lasting(after):
+        place = f"{one.place}: " if one.place else ""
+        yield f"Phase 3 will not be possible as it is. {place}{one.sentence} {one.remedy}"
 
 
 def _second(deployment: Deployment, wish: Wish, evidence: Evidence) -> Proposal:
     found = deployment.inventory
     steps = phase_two.steps(found)
-    kid = read_keys(found).standby[0].kid or ""
+    standby = read_keys(found).standby[0]
+    kid, title = standby.kid or "", _title(2, standby.alg)
     waiting = publish_wait(wish.extra_caches)
     since = published_at(evidence.runs, kid)
     if since is not None:
         _not_before(
             since + waiting.seconds, deployment, f"{kid} was published at", since, waiting.why
         )
-        return propose(deployment, steps, title=TITLES[2], verb="phase 2")
+        return propose(deployment, steps, title=title, verb="phase 2")
     told = (
         f"No run in the journal published {kid}, so nobody knows since when it is known: the plan "
-        f"waits {waiting.seconds} s ({waiting.why}) before Auth signs with it."
+        f"waits {length(waiting.seconds)} ({waiting.why}) before Auth signs with it."
     )
     wait = (accept(Kinds.USER_ES256), Wait(waiting.seconds, waiting.why))
     waits_first = Step("The new key has been published long enough", told, after=wait)
-    return propose(
-        deployment, (waits_first, *steps), title=TITLES[2], verb="phase 2", warnings=(told,)
-    )
+    return propose(deployment, (waits_first, *steps), title=title, verb="phase 2", warnings=(told,))
 
 
 def _third(deployment: Deployment, wish: Wish, evidence: Evidence) -> Proposal:
@@ -157,6 +176,10 @@ def _third(deployment: Deployment, wish: Wish, evidence: Evidence) -> Proposal:
         _not_before(
             since + waiting.seconds, deployment, "Auth has signed with it since", since, waiting.why
         )
+    elif (unseen := carried_out_at(evidence.runs, "phase 2")) is not None:
+        # Nobody saw Auth sign with it, but before this it certainly did not.
+        told = "phase 2 was carried out, unproven, at"
+        _not_before(unseen + waiting.seconds, deployment, told, unseen, waiting.why)
     reasons = tuple(_in_use(evidence)) + (() if since is not None else (_NO_SWITCH,))
     if reasons and wish.i_know is None:
         raise StillUsed(" ".join(reasons), hint=_HOW_TO_LOOK).listing(

@@ -10,7 +10,9 @@ from keyturn.errors import UsageError, WaitNotOver
 from keyturn.flows.change import Deployment, Proposal, propose, published_at, stopped_signing
 from keyturn.flows.migrate import Evidence
 from keyturn.migrate import rotation
+from keyturn.migrate.commands import length
 from keyturn.migrate.deployment_keys import DeploymentKeys, read_keys
+from keyturn.migrate.encrypted import stop_encrypted
 from keyturn.migrate.fresh import fresh
 from keyturn.migrate.plan import Step, Wait
 from keyturn.migrate.proof import accept
@@ -49,6 +51,7 @@ def plan_rotation(deployment: Deployment, wish: TurnWish, evidence: Evidence) ->
     """Return the plan; raises ``CannotMigrate`` (exit 5) or ``WaitNotOver`` (exit 75)."""
     if wish.revoke is not None and wish.publish:
         raise UsageError("--publish and --revoke are different things; give one.")
+    stop_encrypted(deployment.inventory)
     if wish.revoke is not None:
         return _revoke(deployment, wish, wish.revoke)
     if wish.publish:
@@ -77,7 +80,7 @@ def _rotate(deployment: Deployment, wish: TurnWish, evidence: Evidence) -> Propo
     if since is None:
         note = (
             f"No run in the journal published {kid}, so nobody knows since when it is known: the "
-            f"plan waits {waiting.seconds} s ({waiting.why}) first."
+            f"plan waits {length(waiting.seconds)} ({waiting.why}) first."
         )
         first = Step(
             _NEW_TITLE,

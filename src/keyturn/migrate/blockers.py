@@ -101,9 +101,13 @@ def _methods(inventory: Inventory) -> Iterator[Blocker]:
 
 def before_phase_three(inventory: Inventory) -> Iterator[Blocker]:
     """Yield what makes the removal of the shared secret impossible or unsafe by the files alone."""
-    keys = read_keys(inventory)
-    if keys.in_use is None:
+    if read_keys(inventory).in_use is None:
         yield Blocker("Auth still signs HS256.", "Phase 2 comes first.")
+    yield from lasting(inventory)
+
+
+def lasting(inventory: Inventory) -> Iterator[Blocker]:
+    """Yield what of it no earlier phase takes away: worth knowing before the first one."""
     gateway = inventory.gateway
     if not takes_opaque_keys(inventory):
         yield Blocker(

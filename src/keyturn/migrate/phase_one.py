@@ -29,6 +29,8 @@ from keyturn.migrate.capabilities import (
 )
 from keyturn.migrate.delivery import tell
 from keyturn.migrate.deployment_keys import (
+    AUTH_KEYS,
+    AUTH_SECRET,
     DeploymentKeys,
     auth_document,
     read_keys,
@@ -38,6 +40,7 @@ from keyturn.migrate.fresh import Fresh, api_jwt
 from keyturn.migrate.notation import only_changes
 from keyturn.migrate.plan import Say, Step
 from keyturn.migrate.proof import accept, publish, refuse
+from keyturn.migrate.refusals import CannotMigrate
 from keyturn.profiles.request import CredentialKind as Kinds
 
 _OPAQUE: Final[tuple[tuple[str, OpaqueKind], ...]] = (
@@ -55,6 +58,8 @@ def steps(inventory: Inventory, fresh: Fresh) -> tuple[Step, ...]:
     """Return the steps of phase 1; raises ``CannotMigrate`` for a deployment that cannot."""
     stop(before_phase_one(inventory))
     before = read_keys(inventory)
+    if before.in_use is None and before.legacy is None:
+        raise _nothing_signs(inventory)
     after = _with_new_keys(before, fresh)
     api_keys = tuple(_api_keys(inventory, after, fresh)) if takes_opaque_keys(inventory) else ()
     later = (Kind.FUNCTIONS,) if _is_handed(inventory, Kind.FUNCTIONS, api_keys) else ()
@@ -63,6 +68,28 @@ def steps(inventory: Inventory, fresh: Fresh) -> tuple[Step, ...]:
         _verifiers_learn(inventory, after, fresh, told),
         _auth_publishes(inventory, after, told),
         *_gateway_translates(inventory, api_keys, later),
+    )
+
+
+def _nothing_signs(inventory: Inventory) -> CannotMigrate:
+    auth = inventory.of_kind(Kind.AUTH)
+    secret = auth.get(AUTH_SECRET) if auth is not None else None
+    if secret is not None and secret.is_set:
+        keys = auth.get(AUTH_KEYS) if auth is not None else None
+        return CannotMigrate(
+            f"No key in {AUTH_KEYS} signs, so Auth does not start.",
+            place=keys.changed_at[1] if keys is not None else None,
+            hint="`keyturn doctor DIR` says what is wrong with it and how to mend it.",
+        )
+    variable = inventory.variable("JWT_SECRET")
+    env = any(one.path.rpartition("/")[2].startswith(".env") for one in inventory.files)
+    return CannotMigrate(
+        "JWT_SECRET has no value, so nobody knows the secret that the services run with.",
+        place=variable.place if variable is not None else secret.place if secret else None,
+        hint="Give JWT_SECRET in .env the value that is in use."
+        if env
+        else "There is no .env here, or it is a link that leads nowhere; put it beside the compose "
+        "file, or name it with --env-file.",
     )
 
 

@@ -24,13 +24,15 @@ from keyturn.deploy.opened import text
 from keyturn.deploy.read import inventory
 from keyturn.deploy.rewrite import Style
 from keyturn.deploy.rewrite_dialect import Dialect
-from keyturn.errors import Unreachable, UsageError
+from keyturn.errors import KeyturnError, Unreachable, UsageError
+from keyturn.flows.apply_undo import Return
 from keyturn.flows.change import Deployment
 from keyturn.flows.ports.apply import Ports, Prober, Progress, Services
 from keyturn.flows.prove import LiveProber, NoQuestions, Witnesses
 from keyturn.flows.prove_before import inventory_before
 from keyturn.flows.prove_signing import Signer, prove_signing
 from keyturn.migrate.journal import Chosen
+from keyturn.migrate.losses import losses
 from keyturn.migrate.run import Run, runs
 from keyturn.wiring.chosen import ChangeOptions as ChangeOptions
 from keyturn.wiring.chosen import as_begun, chosen_of
@@ -113,6 +115,14 @@ class Workshop:
         if not found:
             return self.inventory()
         return inventory_before(self.source, self.ask, found[-1], self.journal)
+
+    def losses(self, back: Return) -> tuple[str, ...]:
+        """Return what ends, or is trusted again, when ``back`` is done; nothing if unreadable."""
+        try:
+            then = inventory_before(self.source, self.ask, back.run, self.journal, back.step)
+            return losses(self.inventory(), then)
+        except KeyturnError:
+            return ()
 
     async def ports(self, talk: Talk) -> Ports:
         """Return the ports of a run; raises ``Unreachable`` when no container program is here."""

@@ -79,13 +79,14 @@ def as_begun(options: ChangeOptions, given: frozenset[str], chosen: Chosen) -> B
     Raises ``UsageError`` where the change began with something that was not kept.
     """
     taken: dict[str, object] = {}
-    told: list[str] = []
+    again: list[str] = []
+    other: list[str] = []
     for name, values in chosen.items():
         if name not in _OPTIONS:
             continue
         if name in given:
             if name not in _FLAGS and getattr(options, name) not in (values, *values):
-                told.append(_different(name, values))
+                other.append(_different(name, values))
             continue
         if not values:
             raise UsageError(
@@ -94,9 +95,7 @@ def as_begun(options: ChangeOptions, given: frozenset[str], chosen: Chosen) -> B
                 hint=f"Give it again: {_OPTIONS[name]}.",
             )
         taken[name] = _read(name, values)
-        told.append(f"{_OPTIONS[name]} {' '.join(values)}" if name not in _FLAGS else "--no-probe")
-    again = [one for one in told if one.startswith("-")]
-    other = [one for one in told if not one.startswith("-")]
+        again.append(f"{_OPTIONS[name]} {' '.join(values)}" if name not in _FLAGS else "--no-probe")
     if again:
         other.insert(0, f"as this change began: {', '.join(again)} (an option given now overrides)")
     return Begun(replace(options, **taken), tuple(other))  # type: ignore[arg-type]
@@ -110,4 +109,4 @@ def _read(name: str, values: tuple[str, ...]) -> object:
 
 def _different(name: str, values: tuple[str, ...]) -> str:
     before = " ".join(values) if values else "something that was not kept"
-    return f"{_OPTIONS[name]}: another one than this change began with ({before})"
+    return f"this change began with another {_OPTIONS[name]}: {before}"
