@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from functools import cache
 from importlib import resources
@@ -52,6 +53,14 @@ def _environment() -> Environment:
     }
     environment.globals |= {"STATE_WORDS": STATE_WORDS, "static_url": static_url}
     return environment
+
+
+async def compile_all() -> None:
+    """Compile every template between other work: whoever asks first for a page does not wait."""
+    environment = _environment()
+    for name in environment.list_templates():
+        environment.get_template(name)
+        await asyncio.sleep(0)
 
 
 def ticks(text: str) -> Markup:

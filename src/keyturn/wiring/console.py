@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 from keyturn.adapters import system
@@ -40,6 +40,8 @@ from keyturn.wiring.stack_plan import Plan
 
 if TYPE_CHECKING:
     import uvicorn
+
+_COMPILE_AFTER: Final = 2.0
 
 
 @dataclass(frozen=True)
@@ -134,6 +136,7 @@ class ConsoleServer:
         self._streams: Streams | None = None
         self._server: uvicorn.Server | None = None
         self._task: asyncio.Task[None] | None = None
+        self._compiling: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
         """Listen; connections are taken from now on. Raises :class:`ConsolePortLost`."""
@@ -162,6 +165,7 @@ class ConsoleServer:
         self._task = asyncio.create_task(
             self._server.serve(sockets=[listening]), name="keyturn-console"
         )
+        self._compiling = asyncio.create_task(_compile_later(), name="keyturn-console-pages")
 
     async def stop(self) -> None:
         """Stop listening and finish."""
@@ -170,3 +174,14 @@ class ConsoleServer:
         if self._server is not None and self._task is not None:
             self._server.should_exit = True
             await asyncio.gather(self._task, return_exceptions=True)
+        if self._compiling is not None:
+            self._compiling.cancel()
+            await asyncio.gather(self._compiling, return_exceptions=True)
+
+
+async def _compile_later() -> None:
+    from keyturn.console.view import compile_all
+
+    # The other parts are starting meanwhile and want the processor more.
+    await asyncio.sleep(_COMPILE_AFTER)
+    await compile_all()

@@ -114,7 +114,9 @@ class DeploymentConsole:
 
     async def _look(self) -> None:
         from keyturn.console.deployment.facts import gather
+        from keyturn.console.view import compile_all
 
+        await compile_all()
         with contextlib.suppress(KeyturnError):
             await gather(self._services)
 
