@@ -20,10 +20,13 @@ AGES: Final = (OCTOBER_2024, OCTOBER_2025, NEWEST_KNOWN, "newer")
 
 CONTEXT_IN_FLOWS: Final = "20260115000000"
 
-# Columns that came later and that nothing in Keyturn depends on.
+# What came later and nothing in Keyturn depends on.
 _ALSO_LATER: Final = (
     ("sso_providers.disabled", "20250717082212"),
     ("mfa_factors.last_webauthn_challenge_data", "20250925093508"),
+    ("oauth_client_states", "20251201000000"),
+    ("flow_state.referrer", CONTEXT_IN_FLOWS),
+    ("flow_state.oauth_client_state_id", CONTEXT_IN_FLOWS),
     ("flow_state.invite_token", CONTEXT_IN_FLOWS),
     ("flow_state.linking_target_id", CONTEXT_IN_FLOWS),
     ("flow_state.email_optional", CONTEXT_IN_FLOWS),

@@ -27,7 +27,6 @@ class Later:
 FEATURES: Final[Mapping[str, str]] = {
     "refresh_v2": "refresh tokens of version 2",
     "oauth_server": "the OAuth server",
-    "external": "sign-in with other providers",
     "custom_providers": "custom providers",
     "passkeys": "passkeys",
 }
@@ -43,9 +42,6 @@ LATER: Final = (
     Later("sessions.refresh_token_counter", "20251007112900", "refresh_v2"),
     Later("oauth_authorizations.nonce", "20251104100000", "oauth_server"),
     Later("sessions.scopes", "20251111201300", "oauth_server"),
-    Later("oauth_client_states", "20251201000000", "external"),
-    Later("flow_state.referrer", "20260115000000", "external"),
-    Later("flow_state.oauth_client_state_id", "20260115000000", "external"),
     Later("oauth_clients.token_endpoint_auth_method", "20260121000000", "oauth_server"),
     Later("custom_oauth_providers", "20260219120000", "custom_providers"),
     Later("webauthn_credentials", "20260302000000", "passkeys"),

@@ -62,7 +62,7 @@ EXTERNAL_ROWS: Final[tuple[Line, ...]] = (
     ),
     (
         "external_unverified",
-        403,
+        422,
         "provider_email_needs_verification",
         (
             "Unverified email with the provider. Verify the email with the provider in order to "

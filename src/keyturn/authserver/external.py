@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import msgspec
 
 from keyturn.accounts.errors import AuthError, ErrorRow
@@ -17,7 +19,8 @@ from keyturn.flows import external
 from keyturn.flows.callers import authenticate
 from keyturn.flows.external import Arrival, Departure, ExternalFailed
 from keyturn.flows.plane import AuthPlane
-from keyturn.flows.ports.external import Flow
+
+_DENIED: Final = frozenset({"signup_disabled", "user_banned", "provider_email_needs_verification"})
 
 
 class CallbackForm(msgspec.Struct):
@@ -103,7 +106,7 @@ class External:
         if "denied" in given:  # OAuth 1.0a
             given["error"] = "access_denied"
         if error := given.get("error"):
-            return _failed(flow.redirect_to, _told(error, given.get("error_description", "")), flow)
+            return _failed(flow.redirect_to, _told(error, given.get("error_description", "")))
         try:
             arrival = await external.arrive(
                 self._plane,
@@ -113,7 +116,7 @@ class External:
                 given.get("oauth_token", ""),
             )
         except ExternalFailed as failed:
-            return _failed(flow.redirect_to, failed.refused, flow)
+            return _failed(flow.redirect_to, failed.refused)
         return _back(arrival)
 
 
@@ -123,10 +126,18 @@ def _told(error: str, description: str) -> AuthError:
     return AuthError(ErrorRow("provider", status, error[:64], (description or error)[:512]))
 
 
-def _failed(target: str, refused: AuthError, flow: Flow | None = None) -> Reply:
-    """Redirect with the reason; applications with PKCE read the query."""
-    pkce = flow is not None and bool(flow.challenge)
-    return redirect(with_fragment(target, failure(refused), query=pkce), 302)
+def _failed(target: str, refused: AuthError) -> Reply:
+    """Redirect with the reason, in the query as well: a server may be what reads it.
+
+    As in GoTrue there is always a word of RFC 6749, whatever the status.
+    """
+    denied = refused.error_code in _DENIED
+    word = "access_denied" if denied else failure(refused).get("error", "server_error")
+    return redirect(with_fragment(target, {"error": word, **_reason(refused)}, query=True), 302)
+
+
+def _reason(refused: AuthError) -> dict[str, str]:
+    return {name: text for name, text in failure(refused).items() if name != "error"}
 
 
 def _back(arrival: Arrival) -> Reply:

@@ -122,6 +122,7 @@ class Tokens:
         "refresh_used refresh_conflict pkce_needs_both no_flow_state flow_state_expired "
         "bad_code_verifier provider_disabled identity_exists external_unverified external_banned "
         "external_signup_disabled external_several external_no_email external_profile "
+        "too_soon mail_limit mail_not_sent "
         "@user manual_linking_disabled unexpected_audience identity_is_linked link_email_exists "
         "mfa_verification_rejected column_unreadable saving_user @email phone_invalid @text",
         also=((422, "web3_provider_disabled"),),

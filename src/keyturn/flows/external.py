@@ -19,10 +19,14 @@ from keyturn.accounts.identifiers import (
 from keyturn.accounts.one_time import challenge, challenges_of
 from keyturn.accounts.provider_rows import PROVIDERS
 from keyturn.accounts.providers import Profile, Provider, profile_of
+from keyturn.accounts.user import User
+from keyturn.flows import messages as sending
+from keyturn.flows import sign_up_pending
 from keyturn.flows.custom_providers import find
 from keyturn.flows.hooks import after_user_created, before_user_created
 from keyturn.flows.identities import require_linking
 from keyturn.flows.issue import first_token, grant, new_session
+from keyturn.flows.messages import Origin
 from keyturn.flows.notifications import notify
 from keyturn.flows.plane import AuthPlane, Caller, Granted
 from keyturn.flows.ports.accounts import ClientInfo, NewUser
@@ -46,6 +50,8 @@ _OWN: Final = frozenset(
     }
 )
 _VERIFIER_BYTES: Final = 48
+_UNVERIFIED: Final = "Unverified email with {0}. Verify the email with {0} in order to sign in"
+_MAILED: Final = "Unverified email with {0}. A confirmation email has been sent to your {0} email"
 _MOST_PARAMETERS: Final = 20
 
 
@@ -242,19 +248,49 @@ async def _enter(
         now,
         target=target,
         may_sign_up=not settings.disable_signup,
+        may_wait=settings.allow_unverified_email_sign_ins,
         autoconfirm=settings.mailer_autoconfirm,
         audit=settings.audit_log_postgres,
     )
-    if entered.verdict != "ok":
-        raise refuse(entered.verdict)
     if entered.user is not None and entered.user.id == new.id:
         await after_user_created(plane, entered.user, client)
+    if entered.unverified and entered.user is not None:
+        await _ask_to_confirm(plane, provider.name, entered.user, entered.verdict, client)
+    if entered.verdict == "external_unverified":
+        raise refuse(entered.verdict, _UNVERIFIED.format(provider.name))
+    if entered.verdict != "ok":
+        raise refuse(entered.verdict)
     if entered.linked and entered.user is not None:
         notify(plane, "identity_linked", entered.user, client, Provider=provider.name)
     if entered.user is None or entered.session is None:
         return entered, None
     token = first_token(session)
     return entered, await grant(plane, entered.user, entered.session, token, now, client=client)
+
+
+async def _ask_to_confirm(
+    plane: AuthPlane, name: str, user: User, verdict: str, client: ClientInfo
+) -> None:
+    """Mail a confirmation to who came with an address that the provider has not verified.
+
+    Raises ``external_unverified`` in words that say so, ``too_soon``, ``mail_limit`` and
+    ``mail_not_sent``, unless the account may be entered meanwhile (``verdict`` is ok). Nothing
+    happens without a mail server.
+    """
+    messages = plane.messages
+    hooked = plane.settings.hooks.send_email is not None
+    if messages is None or not (messages.mailer or hooked):
+        return
+    origin = Origin(plane.settings.site_url, messages.external_url)
+    if verdict == "ok":
+        sending.later(plane, _asked(plane, user, origin, client))
+        return
+    await _asked(plane, user, origin, client)
+    raise refuse(verdict, _MAILED.format(name))
+
+
+async def _asked(plane: AuthPlane, user: User, origin: Origin, client: ClientInfo) -> None:
+    await sign_up_pending.ask_again(plane, user, None, origin, client, wait=True)
 
 
 @dataclass(frozen=True, slots=True)

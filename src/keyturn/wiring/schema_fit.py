@@ -17,7 +17,6 @@ from keyturn.wiring.settings import Settings
 VARIABLES: Final = {
     "refresh_v2": "GOTRUE_SECURITY_REFRESH_TOKEN_ALGORITHM_VERSION=2",
     "oauth_server": "GOTRUE_OAUTH_SERVER_ENABLED=true",
-    "external": "GOTRUE_EXTERNAL_…_ENABLED=true",
     "passkeys": "GOTRUE_PASSKEY_ENABLED=true",
 }
 """Feature → the variable that switches it on; custom providers are on unless they are off."""
@@ -52,7 +51,6 @@ def unmet(settings: AuthSettings, absent: Collection[str]) -> list[tuple[str, La
     on = {
         "refresh_v2": settings.refresh_algorithm_version == _REFRESH_V2,
         "oauth_server": settings.oauth_server.enabled,
-        "external": any(each.enabled for each in settings.external.providers.values()),
         "passkeys": settings.webauthn.passkeys,
     }
     lacks = ((feature, lacking(absent, feature)) for feature, enabled in on.items() if enabled)

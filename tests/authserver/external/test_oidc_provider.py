@@ -10,12 +10,14 @@ from urllib.parse import parse_qs, urlsplit
 
 import httpx
 import pytest
+from tests.support.messages import link_in, mail_server
 from tests.support.oauth import VERIFIER, answered, s256
 from tests.support.oidc import CALLBACK, CLIENT_ID, CLIENT_SECRET, OidcProvider, oidc_provider
 
 OpenAuth = Callable[..., AbstractAsyncContextManager[Any]]
 APP = "http://localhost:3000/welcome"
 ADA = "ada|ada@example.com|true"
+UNVERIFIED = {"GOTRUE_MAILER_ALLOW_UNVERIFIED_EMAIL_SIGN_INS": "true"}
 
 
 @pytest.fixture
@@ -107,8 +109,9 @@ async def test_errors_of_the_provider_reach_the_application(
 ) -> None:
     async with open_server(**provider.variables) as auth:
         target = await sign_in(auth, provider, "deny")
-        assert target.startswith(f"{APP}#")
+        assert target.startswith(f"{APP}?error=access_denied&")
         told = fragment(target)
+        assert answered(target) == told, "in the query, too"
         assert (told["error"], told["error_code"]) == ("access_denied", "access_denied")
         assert told["error_description"] == "the user said no"
         state = answered(await depart(auth, ADA))["state"]
@@ -149,15 +152,76 @@ async def test_an_unverified_address_takes_over_nothing(
         token = await auth.sign_up()
     off = {"GOTRUE_MAILER_AUTOCONFIRM": "false"}
     async with open_server(**{**provider.variables, **off}) as auth:
-        told = fragment(await sign_in(auth, provider, "eve|ada@example.com|false"))
-        if "access_token" in told:
-            user = await user_of(auth, told)
-            assert user["id"] != token["user"]["id"]
-            assert user["email"] == ""
-        else:
+        for account in ("eve|ada@example.com|false", "new|new@example.com|false"):
+            target = await sign_in(auth, provider, account)
+            told = fragment(target)
+            assert told["error"] == answered(target)["error"] == "access_denied"
             assert told["error_code"] == "provider_email_needs_verification"
-        fresh = fragment(await sign_in(auth, provider, "new|new@example.com|false"))
-        assert fresh["error_code"] == "provider_email_needs_verification"
+            assert told["error_description"] == (
+                "Unverified email with google. Verify the email with google in order to sign in"
+            )
+    async with open_server(**{**provider.variables, **off, **UNVERIFIED}) as auth:
+        user = await user_of(
+            auth, fragment(await sign_in(auth, provider, "eve|ada@example.com|false"))
+        )
+        assert (user["email"], user["id"] == token["user"]["id"]) == ("", False)
+
+
+async def test_an_unverified_address_is_confirmed_by_mail(
+    open_server: OpenAuth, provider: OidcProvider
+) -> None:
+    eve = "eve|eve@example.com|false"
+    async with mail_server() as mails:
+        given = {
+            **provider.variables,
+            "GOTRUE_MAILER_AUTOCONFIRM": "false",
+            "GOTRUE_SMTP_HOST": "127.0.0.1",
+            "GOTRUE_SMTP_PORT": str(mails.port),
+            "GOTRUE_SMTP_ADMIN_EMAIL": "hello@example.com",
+        }
+        async with open_server(**given) as auth:
+            told = fragment(await sign_in(auth, provider, eve))
+            assert told["error_code"] == "provider_email_needs_verification"
+            assert told["error_description"] == (
+                "Unverified email with google. A confirmation email has been sent to your google "
+                "email"
+            )
+            link = link_in(await mails.wait(1))
+            again = fragment(await sign_in(auth, provider, eve))
+            assert again["error_code"] == "over_email_send_rate_limit", "one mail a minute"
+            shown = await provider_id_token(auth, provider, eve, "")
+            body = {"provider": "google", "id_token": shown}
+            await auth.refused(
+                429, "over_email_send_rate_limit", "POST", "/token?grant_type=id_token", json=body
+            )
+            followed = await auth.http.get(link)
+            confirmed = await user_of(auth, fragment(followed.headers["location"]))
+            user = await user_of(auth, fragment(await sign_in(auth, provider, eve)))
+            assert user["id"] == confirmed["id"]
+            assert user["email"] == "eve@example.com"
+            assert [one["provider"] for one in user["identities"]] == ["google"]
+        assert mails.recipients == [["eve@example.com"]]
+
+
+async def test_who_may_enter_before_the_address_is_confirmed(
+    open_server: OpenAuth, provider: OidcProvider
+) -> None:
+    async with mail_server() as mails:
+        given = {
+            **provider.variables,
+            **UNVERIFIED,
+            "GOTRUE_MAILER_AUTOCONFIRM": "false",
+            "GOTRUE_SMTP_HOST": "127.0.0.1",
+            "GOTRUE_SMTP_PORT": str(mails.port),
+            "GOTRUE_SMTP_ADMIN_EMAIL": "hello@example.com",
+        }
+        async with open_server(**given) as auth:
+            told = fragment(await sign_in(auth, provider, "eve|eve@example.com|false"))
+            user = await user_of(auth, told)
+            assert user["email"] == "eve@example.com"
+            assert "email_confirmed_at" not in user
+            await auth.http.get(link_in(await mails.wait(1)))
+            assert (await user_of(auth, told))["email_confirmed_at"]
 
 
 async def test_what_somebody_prepared_is_gone(

@@ -1,11 +1,10 @@
-"""Flows of external sign-in and the accounts that they lead to (migration 0051)."""
+"""Flows of external sign-in and the accounts that they lead to (migrations 0091 and 0092)."""
 
 from __future__ import annotations
 
 from datetime import datetime
 from typing import Any, Final
 
-import asyncpg
 import msgspec
 
 from keyturn.accounts.providers import Profile
@@ -34,26 +33,11 @@ class PostgresExternalStore:
     async def begin(self, flow: Flow) -> None:
         """Keep a flow."""
         with translated("saving_authorization"):
-            await self._pool.fetchval(
-                _BEGIN,
-                flow.id,
-                flow.provider,
-                flow.redirect_to,
-                flow.auth_code,
-                flow.challenge,
-                flow.method,
-                flow.verifier,
-                flow.created_at,
-                flow.invite_token or None,
-                flow.linking_target,
-            )
+            await self._pool.fetchval(_BEGIN, _json(_begun(flow)), flow.created_at)
 
     async def flow(self, flow_id: str) -> Flow | None:
         """Return a flow that nobody has finished."""
-        try:
-            row = await self._pool.fetchrow(_FLOW, flow_id)
-        except (asyncpg.UndefinedTableError, asyncpg.UndefinedColumnError):
-            return None  # schema auth is older than such flows: there is none
+        row = await self._pool.fetchrow(_FLOW, flow_id)
         return None if row is None else Flow(*tuple(row))
 
     async def is_invited(self, token: str) -> bool:
@@ -78,6 +62,7 @@ class PostgresExternalStore:
         *,
         target: str | None = None,
         may_sign_up: bool,
+        may_wait: bool,
         autoconfirm: bool,
         audit: bool,
     ) -> Entered:
@@ -86,7 +71,7 @@ class PostgresExternalStore:
             row: Any = await self._pool.fetchrow(
                 _ENTER,
                 flow_id,
-                _json({**_identity(provider, profile), "target": target}),
+                _json({**_identity(provider, profile), "target": target, "unverified": may_wait}),
                 account_rows.document(new),
                 may_sign_up,
                 autoconfirm,
@@ -99,16 +84,29 @@ class PostgresExternalStore:
                 client.user_agent,
                 audit,
             )
-        if row["verdict"] != "ok":
-            return Entered(row["verdict"])
         who, opened = row["who"], row["opened"]
         return Entered(
-            "ok",
+            row["verdict"],
             row["auth_code"],
             account_rows.user(who) if who else None,
             account_rows.session(opened) if opened else None,
             linked=bool(row["linked"]),
+            unverified=row["unverified"],
         )
+
+
+def _begun(flow: Flow) -> dict[str, object]:
+    return {
+        "id": flow.id,
+        "provider": flow.provider,
+        "referrer": flow.redirect_to,
+        "auth_code": flow.auth_code,
+        "challenge": flow.challenge,
+        "method": flow.method,
+        "verifier": flow.verifier,
+        "invite_token": flow.invite_token,
+        "target": flow.linking_target,
+    }
 
 
 def _identity(provider: str, profile: Profile) -> dict[str, object]:

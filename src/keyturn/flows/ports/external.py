@@ -83,6 +83,8 @@ class Entered:
     session: Session | None = None
     linked: bool = False
     """An account that was there got an identity."""
+    unverified: bool = False
+    """The account waits for the confirmation of its address, whatever the verdict."""
 
 
 class ExternalStore(Protocol):
@@ -117,11 +119,13 @@ class ExternalStore(Protocol):
         *,
         target: str | None = None,
         may_sign_up: bool,
+        may_wait: bool,
         autoconfirm: bool,
         audit: bool,
     ) -> Entered:
         """Find or make the account, link the identity, and finish the flow.
 
-        ``target``: the user who links by an ID token, without a flow.
+        ``target``: the user who links by an ID token, without a flow. ``may_wait``: an account
+        that waits for the confirmation of its address may be entered.
         """
         ...
