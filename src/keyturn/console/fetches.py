@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
-from itertools import pairwise
+from datetime import UTC, datetime, timedelta
+from itertools import accumulate, pairwise
 from statistics import median
 from typing import Final
 
@@ -14,6 +15,7 @@ from keyturn.gateway.traffic import WINDOW, Fetch, Traffic
 
 MINUTES: Final = int(WINDOW / timedelta(minutes=1))
 _MOST_CLIENTS: Final = 20
+_HERE: Final = ("127.0.0.1", "::1")
 _BUSY: Final = 30
 """From so many requests an hour on, a short gap means that nothing is cached."""
 _SHORT: Final = timedelta(seconds=10)
@@ -50,12 +52,15 @@ class Fetches:
 def fetches_of(traffic: Traffic, now: datetime) -> Fetches:
     """Sum up; clients with the most requests first."""
     bars = [0] * MINUTES
-    by_client: dict[str, list[datetime]] = {}
+    # Seconds, because a busy hour has twenty thousand and a page that is live is made anew often.
+    by_client: dict[str, list[float]] = {}
+    until = now.timestamp()
     for fetch in traffic.fetches:
-        minute = int((now - fetch.at) / timedelta(minutes=1))
+        at = fetch.at.timestamp()
+        minute = int((until - at) // 60)
         if 0 <= minute < MINUTES:
             bars[MINUTES - 1 - minute] += 1
-        by_client.setdefault(fetch.client, []).append(fetch.at)
+        by_client.setdefault(fetch.client, []).append(at)
     clients = sorted(
         (_client(address, times) for address, times in by_client.items()),
         key=lambda client: (-client.count, client.address),
@@ -71,20 +76,23 @@ def fetches_of(traffic: Traffic, now: datetime) -> Fetches:
 
 def without(traffic: Traffic, own: Sequence[tuple[datetime, datetime]]) -> Traffic:
     """Leave out the requests that the console itself made from this machine, by their times."""
-    kept = [fetch for fetch in traffic.fetches if not _is_own(fetch, own)]
-    return replace(traffic, fetches=kept)
-
-
-def _is_own(fetch: Fetch, own: Sequence[tuple[datetime, datetime]]) -> bool:
     # The log has whole milliseconds, cut off.
     slack = timedelta(milliseconds=2)
-    local = fetch.client in ("127.0.0.1", "::1")
-    return local and any(begun - slack <= fetch.at <= ended for begun, ended in own)
+    spans = sorted((begun - slack, ended) for begun, ended in own)
+    begins = [begun for begun, _ in spans]
+    # Requests overlap: what counts is the latest end among those that began before.
+    ends = list(accumulate((ended for _, ended in spans), max))
+
+    def is_own(fetch: Fetch) -> bool:
+        place = bisect_right(begins, fetch.at)
+        return fetch.client in _HERE and place > 0 and fetch.at <= ends[place - 1]
+
+    return replace(traffic, fetches=[fetch for fetch in traffic.fetches if not is_own(fetch)])
 
 
-def _client(address: str, times: Sequence[datetime]) -> Client:
+def _client(address: str, times: Sequence[float]) -> Client:
     gaps = [later - earlier for earlier, later in pairwise(times)]
-    gap = timedelta(seconds=median(gap.total_seconds() for gap in gaps)) if gaps else None
+    gap = timedelta(seconds=median(gaps)) if gaps else None
     wasteful = len(times) >= _BUSY and gap is not None and gap < _SHORT
     if gap is None:
         habit = "once"
@@ -94,7 +102,8 @@ def _client(address: str, times: Sequence[datetime]) -> Client:
         habit = f"twice, {ago(gap)} apart"
     else:
         habit = f"about every {_every(gap)}"
-    return Client(address, len(times), times[-1], habit, wasteful)
+    last = datetime.fromtimestamp(times[-1], UTC)
+    return Client(address, len(times), last, habit, wasteful)
 
 
 def _every(gap: timedelta) -> str:
