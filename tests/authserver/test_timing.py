@@ -13,6 +13,9 @@ from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from typing import Any, Protocol
 
+from tests.authserver.test_message_hooks import hooked
+from tests.support.hook_server import hook_server
+
 from keyturn.adapters.postgres.pool import Pool
 
 OpenAuth = Callable[..., AbstractAsyncContextManager[Any]]
@@ -28,11 +31,23 @@ class HasPool(Protocol):
 
 async def work(auth: Any, body: dict[str, str]) -> float:
     """Processor seconds of one refused sign-in."""
-    before = time.process_time()
-    answer = await auth.http.post("/token?grant_type=password", json=body)
-    spent = time.process_time() - before
+    spent, answer = await measured(auth, "/token?grant_type=password", body)
     assert (answer.status_code, answer.json()["error_code"]) == (400, "invalid_credentials")
     return spent
+
+
+async def measured(auth: Any, path: str, body: dict[str, str]) -> tuple[float, Any]:
+    """Processor seconds of one request, and its answer."""
+    before = time.process_time()
+    answer = await auth.http.post(path, json=body)
+    return time.process_time() - before, answer
+
+
+def alike(spent: dict[str, list[float]], usual: str) -> None:
+    """The medians must not differ by a factor that somebody could see."""
+    medians = {name: statistics.median(times) for name, times in spent.items()}
+    least, most = medians[usual] / ALIKE, medians[usual] * ALIKE
+    assert all(least < each < most for each in medians.values()), medians
 
 
 async def test_refusals_take_the_same_work_whatever_is_wrong(
@@ -62,6 +77,25 @@ async def test_refusals_take_the_same_work_whatever_is_wrong(
         for _ in range(ROUNDS):
             for name, body in cases.items():
                 spent[name].append(await work(auth, body))
-    medians = {name: statistics.median(times) for name, times in spent.items()}
-    usual = medians["a wrong password"]
-    assert all(usual / ALIKE < each < usual * ALIKE for each in medians.values()), medians
+    alike(spent, "a wrong password")
+
+
+async def test_signing_up_takes_the_same_work_whether_or_not_the_address_is_taken(
+    open_server: OpenAuth,
+) -> None:
+    """Where addresses are confirmed by mail the answers are the same; so must be the work."""
+    async with hook_server() as server:
+        hooks = {**hooked("SEND_EMAIL", server), "GOTRUE_RATE_LIMIT_EMAIL_SENT": "10000"}
+        async with open_server(KEYTURN_BCRYPT_COST="10", **hooks) as auth:
+            await auth.sign_up("taken@example.com")
+        waiting = {**hooks, "GOTRUE_MAILER_AUTOCONFIRM": "false", "GOTRUE_SMTP_MAX_FREQUENCY": "0s"}
+        async with open_server(KEYTURN_BCRYPT_COST="10", **waiting) as auth:
+            spent: dict[str, list[float]] = {"new": [], "taken": [], "waiting": []}
+            for round_ in range(ROUNDS):
+                for name, times in spent.items():
+                    email = f"{name}{round_ if name == 'new' else ''}@example.com"
+                    body = {"email": email, "password": "correct horse"}
+                    seconds, answer = await measured(auth, "/signup", body)
+                    assert answer.status_code == 200, answer.text
+                    times.append(seconds)
+    alike(spent, "new")
