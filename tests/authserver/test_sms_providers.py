@@ -179,6 +179,40 @@ async def test_twilio_verify_makes_and_checks_the_codes(open_server: OpenAuth) -
             await auth.refused(403, "otp_expired", "POST", "/verify", json=good)
 
 
+@pytest.mark.parametrize("provider", ["", "twilio_verify"])
+async def test_a_number_for_tests_is_a_second_factor_too(
+    open_server: OpenAuth, provider: str
+) -> None:
+    """With its fixed code, whoever makes the codes of other numbers; no message is sent."""
+    async with web_double(answers=Verify().answers) as double:
+        given = variables(provider, double, **VERIFY) if provider else {}
+        phones = {
+            "GOTRUE_SMS_TEST_OTP": f"{PHONE}:424242",
+            "GOTRUE_MFA_PHONE_ENROLL_ENABLED": "true",
+            "GOTRUE_MFA_PHONE_VERIFY_ENABLED": "true",
+        }
+        async with open_server(**given, **phones) as auth:
+            headers = {"Authorization": f"Bearer {(await auth.sign_up())['access_token']}"}
+            body = {"factor_type": "phone", "friendly_name": "p", "phone": f"+{PHONE}"}
+            made = (await auth.http.post("/factors", json=body, headers=headers)).json()
+            path = f"/factors/{made['id']}"
+            asked = await auth.http.post(f"{path}/challenge", headers=headers)
+            assert asked.status_code == 200, asked.text
+            answer = {"challenge_id": asked.json()["id"], "code": "111111"}
+            await auth.refused(
+                422,
+                "mfa_verification_failed",
+                "POST",
+                f"{path}/verify",
+                json=answer,
+                headers=headers,
+            )
+            answer["code"] = "424242"
+            lifted = await auth.http.post(f"{path}/verify", json=answer, headers=headers)
+            assert lifted.status_code == 200, lifted.text
+        assert double.asked == []
+
+
 @pytest.mark.parametrize(
     ("provider", "lacking"),
     [

@@ -38,7 +38,8 @@ async def challenge(
     """Send a code to the factor's number and record the challenge.
 
     Raises ``factor_not_found``, ``phone_verify_off``, ``phone_channel``, ``phone_too_soon``
-    (429), ``phone_no_sms`` (422) when nothing can send it, and ``sms_not_sent`` (422).
+    (429), ``phone_no_sms`` (422) when nothing can send it, and ``sms_not_sent`` (422). A test
+    number (``SMS_TEST_OTP``) gets no message and has its fixed code, as at sign-in.
     """
     factor = owned(caller.user, factor_id)
     require_verifiable(plane, factor)
@@ -46,9 +47,11 @@ async def challenge(
         raise refuse("phone_channel")
     now = plane.clock()
     _require_pause(plane, factor, now)
-    code = _new_code(plane)
+    fixed = _test_code(plane, factor, now)
+    code = fixed or _new_code(plane)
     challenge_id = uuid4_from(plane.entropy(16))
-    await _send(plane, caller, factor, code, channel, client)
+    if fixed is None:
+        await _send(plane, caller, factor, code, channel, client)
     made = NewChallenge(challenge_id, factor.id, otp_code=plane.columns.seal(challenge_id, code))
     audit = plane.settings.audit_log_postgres
     if not await plane.factors.challenge(caller.user.id, made, client, now, audit=audit):
@@ -89,6 +92,12 @@ def _require_pause(plane: AuthPlane, factor: Factor, now: datetime) -> None:
             "phone_too_soon",
             f"For security purposes, you can only request this after {seconds} seconds.",
         )
+
+
+def _test_code(plane: AuthPlane, factor: Factor, now: datetime) -> str | None:
+    if plane.messages is None:
+        return None
+    return plane.messages.settings.test_code(factor.phone or "", now)
 
 
 def _new_code(plane: AuthPlane) -> str:
