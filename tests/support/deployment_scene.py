@@ -31,7 +31,7 @@ from keyturn.flows import doctor
 from keyturn.flows.doctor import Examined
 from keyturn.flows.ports.apply import Ports, Progress
 from keyturn.secret import Secret
-from keyturn.wiring.change import ChangeOptions
+from keyturn.wiring.change import ChangeOptions, Workshop
 from keyturn.wiring.console_bench import ConsoleOptions, Deeds, FolderBench, NoApiKeys
 
 BASE = "http://127.0.0.1:8100"
@@ -41,13 +41,16 @@ API = "/admin/api/v1/projects/self-hosted"
 class FixtureBench(FolderBench):
     """The real bench on real files; containers and clock are the test's."""
 
-    def __init__(self, folder: Path, containers: Containers) -> None:
-        options = ConsoleOptions(ChangeOptions(str(folder), runner="true {service}"))
+    def __init__(self, folder: Path, containers: Containers, runner: str) -> None:
+        options = ConsoleOptions(ChangeOptions(str(folder), runner=runner))
         super().__init__(options, lambda: containers.now)
         self.containers = containers
+        self.told_by: list[str] = []
+        """The runner of every change, as it was asked for."""
 
-    async def ports(self, progress: Callable[[Progress], None]) -> Ports:
+    async def ports(self, workshop: Workshop, progress: Callable[[Progress], None]) -> Ports:
         """Real files and journal, these containers."""
+        self.told_by.append(workshop.options.runner)
         return replace(self.containers.ports(), progress=progress)
 
     async def ask_services(self) -> Examined:
@@ -65,16 +68,33 @@ class Scene:
     """A deployment folder, its containers, and the console's services."""
 
     def __init__(
-        self, folder: Path, *, asymmetric: bool = False, broken: Callable[[Deployment], Any] = id
+        self,
+        folder: Path,
+        *,
+        asymmetric: bool = False,
+        broken: Callable[[Deployment], Any] = id,
+        era: str = "2026-envoy",
+        runner: str = "true {service}",
     ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         now = datetime.now().astimezone()
-        self.deployment = healthy(folder, "2026-envoy", asymmetric=asymmetric, now=now)
+        self.deployment = healthy(folder, era, asymmetric=asymmetric, now=now)
         broken(self.deployment)
+        self.containers = Containers(folder, now)
+        self._open(folder, now, runner)
+
+    @classmethod
+    def again(cls, scene: Scene, *, runner: str) -> Scene:
+        """Another console of the same deployment, started later with another command line."""
+        made = cls.__new__(cls)
+        made.deployment, made.containers = scene.deployment, scene.containers
+        made._open(scene.deployment.folder, scene.began, runner)
+        return made
+
+    def _open(self, folder: Path, now: datetime, runner: str) -> None:
         self.began = now
         """Sessions and links stay at this time: who waits for a phase is not signed out."""
-        self.containers = Containers(folder, now)
-        self.bench = FixtureBench(folder, self.containers)
+        self.bench = FixtureBench(folder, self.containers, runner)
         self.key = console_key(Secret(os.urandom(32)))
         deeds = Deeds(folder)
         self.services = DeploymentServices(

@@ -2,16 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Final, Protocol
 
-from keyturn.deploy.edit import Edit
+from keyturn.deploy.edit import Edit, SetSetting, UncommentSetting
 from keyturn.doctor.finding import Finding
 from keyturn.doctor.lines import Change
 from keyturn.doctor.report import Report
+from keyturn.errors import Conflict
+from keyturn.flows.change import Deployment, propose
+from keyturn.flows.change import Proposal as Planned
+from keyturn.migrate.delivery import tell
+from keyturn.migrate.plan import Step
 
 Proposal = tuple[Finding, tuple[Change, ...]]
+VERB: Final = "fix"
+
+
+class NothingToFix(Conflict):
+    """Doctor proposes no safe change, or none for these findings."""
+
+    code = "nothing_to_fix"
+    default_hint = "What needs a decision says so: its lines are to be changed by hand."
 
 
 class Applier(Protocol):
@@ -49,6 +62,31 @@ async def fix(report: Report, applier: Applier | None) -> Fixes:
         return Fixes(safe, yours, applied=False)
     await applier.apply(edits)
     return Fixes(safe, yours, applied=True)
+
+
+def safe_edits(report: Report, findings: Collection[str] = ()) -> tuple[Edit, ...]:
+    """Return the edits of the safe changes, in order; ``findings``: of these ids only."""
+    return tuple(
+        edit
+        for finding, _ in report.changes(safe=True)
+        if not findings or finding.id in findings
+        for edit in finding.edits
+    )
+
+
+def propose_fixes(deployment: Deployment, edits: Sequence[Edit]) -> Planned:
+    """Return the plan of ``edits`` as one step; raises :class:`NothingToFix` without any."""
+    if not edits:
+        raise NothingToFix("There is no safe change to make.")
+    there = deployment.inventory
+    named = {one.service for one in edits if isinstance(one, SetSetting | UncommentSetting)}
+    kinds = [one.kind for name, one in there.services.items() if name in named and one.kind]
+    step = Step(
+        "The safe changes that doctor proposes",
+        edits=tuple(edits),
+        services=tell(there, kinds, "Its environment is mended."),
+    )
+    return propose(deployment, (step,), title="Fixes of doctor", verb=VERB)
 
 
 def _shown(proposal: Proposal) -> dict[str, object]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final
@@ -14,14 +14,15 @@ from keyturn.adapters.console_log import ConsoleLog
 from keyturn.adapters.deployment_writer import DeploymentWriter
 from keyturn.adapters.watched_files import WatchedSource
 from keyturn.clock import from_unix
-from keyturn.console.deployment.workbench import Deed
+from keyturn.console.deployment.workbench import Deed, Equipped
 from keyturn.deploy.inventory import VERIFIERS, Inventory
 from keyturn.deploy.rewrite_dialect import Dialect
 from keyturn.doctor.why import Why
-from keyturn.errors import KeyturnError, WaitNotOver
+from keyturn.errors import KeyturnError, UsageError, WaitNotOver
 from keyturn.flows.apply_status import Standing, status
 from keyturn.flows.change import Deployment, Proposal
 from keyturn.flows.doctor import Examined
+from keyturn.flows.doctor_fix import propose_fixes, safe_edits
 from keyturn.flows.migrate import Evidence, Wish, plan_migration
 from keyturn.flows.ports.apikeys import ApiKeyRecord
 from keyturn.flows.ports.apply import Ports, Progress
@@ -54,6 +55,13 @@ class ConsoleOptions:
     access_log: str | None = None
     database_file: str | None = None
     """A file with the database's URL."""
+
+    @property
+    def given(self) -> frozenset[str]:
+        """Return which of it stands on the command line: it outranks how a change began."""
+        plain = ChangeOptions("")
+        names = (one.name for one in fields(ChangeOptions) if one.name != "folder")
+        return frozenset(n for n in names if getattr(self.change, n) != getattr(plain, n))
 
     @property
     def doctor(self) -> DoctorOptions:
@@ -135,9 +143,31 @@ class FolderBench:
             wish, lambda seen, deployment: plan_rotation(deployment, wish, seen)
         )
 
-    async def ports(self, progress: Callable[[Progress], None]) -> Ports:
-        """Return the ports of a run."""
-        return await self.workshop.ports(Talk(progress, lambda _: None, _never))
+    async def plan_fixes(self, findings: frozenset[str]) -> Proposal:
+        """Return the plan of the safe changes that doctor proposes."""
+        edits = safe_edits((await self.examine()).report, findings)
+        deployment = self.workshop.deployment(await self._spoken())
+        return await asyncio.to_thread(propose_fixes, replace(deployment, now=self._clock()), edits)
+
+    async def equipped(
+        self, progress: Callable[[Progress], None], run: Run | None = None
+    ) -> Equipped:
+        """Return the ports of a run, and what is kept with it of how it is carried out."""
+        given = self._options.given
+        begun = self.workshop if run is None else self.workshop.as_begun(run, given)[0]
+        if begun.options.runner == "print":
+            raise UsageError(
+                "This change began with --runner print, which asks at a terminal.",
+                hint="Go on with it there, or start the console with another --runner.",
+            )
+        ports = await self.ports(begun, progress)
+        if run is None:
+            return Equipped(ports, begun.chosen())
+        return Equipped(ports, {**run.chosen, **begun.chosen()} if given else None)
+
+    async def ports(self, workshop: Workshop, progress: Callable[[Progress], None]) -> Ports:
+        """Return the ports of ``workshop``."""
+        return await workshop.ports(Talk(progress, lambda _: None, _never))
 
     async def rehearse(self, watch: Callable[[Moment], None]) -> Report:
         """Perform everything on a copy, in a thread with a loop of its own."""

@@ -7,10 +7,9 @@ from collections.abc import Sequence
 
 from keyturn.deploy.edit import Edit
 from keyturn.flows.apply_plan import begin
-from keyturn.flows.change import propose
+from keyturn.flows.doctor_fix import propose_fixes
 from keyturn.flows.ports.apply import Moment, Progress
 from keyturn.migrate.commands import describe
-from keyturn.migrate.plan import Step
 from keyturn.wiring.change import ChangeOptions, Talk, Workshop
 
 
@@ -24,9 +23,7 @@ class Fixer:
     async def apply(self, edits: Sequence[Edit]) -> None:
         """Make ``edits`` as one step: journalled, backed up, taken back when a service fails."""
         workshop = Workshop(self._options)
-        step = Step("The safe changes that doctor proposes", edits=tuple(edits))
-        deployment = workshop.deployment(await workshop.dialect())
-        proposal = propose(deployment, (step,), title="Fixes of doctor", verb="fix")
+        proposal = propose_fixes(workshop.deployment(await workshop.dialect()), edits)
         ports = await workshop.ports(Talk(_tell, _line, _nobody))
         await begin(ports, proposal.prepared, chosen=workshop.chosen())
 

@@ -7,17 +7,17 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from keyturn.console.deployment.jobs import Job, Kind
+from keyturn.console.deployment.jobs import Job, Kind, Paused
 from keyturn.console.deployment.shelf import Shelved
-from keyturn.console.deployment.workbench import Deed, DeploymentServices
+from keyturn.console.deployment.workbench import Deed, DeploymentServices, Equipped
 from keyturn.console.errors import BadRequest, ForgedRequest
 from keyturn.flows.apply_plan import applied, begin, resume
 from keyturn.flows.apply_undo import rollback, undo
 from keyturn.flows.migrate import Wish
-from keyturn.flows.ports.apply import Moment, Ports, Progress
+from keyturn.flows.ports.apply import Moment, Progress
 from keyturn.flows.rehearse import Moment as RehearsalMoment
 from keyturn.flows.rotate import TurnWish
-from keyturn.migrate.run import NothingToDo, RunUnderWay
+from keyturn.migrate.run import Run, RunUnderWay, to_resume, to_undo
 from keyturn.migrate.wording import in_words
 
 ALGORITHMS: Final = ("ES256", "RS256", "EdDSA")
@@ -39,6 +39,19 @@ class Doer:
     now: datetime
 
 
+@dataclass(frozen=True)
+class Pace:
+    """How far a change goes by itself."""
+
+    wait: bool = False
+    """Through its waits, instead of ending there."""
+    one_step: bool = False
+    """To the end of its next step only."""
+
+
+_AT_ONCE: Final = Pace()
+
+
 async def plan_migration(services: DeploymentServices, wish: Wish, now: datetime) -> Shelved:
     """Make the plan of a phase and keep it; raises what the flow raises, and ``RunUnderWay``."""
     _settled(services)
@@ -51,8 +64,24 @@ async def plan_rotation(services: DeploymentServices, wish: TurnWish, now: datet
     return services.shelf.put(await services.bench.plan_rotation(wish), now, wish.revoke)
 
 
+async def plan_fixes(
+    services: DeploymentServices, findings: frozenset[str], now: datetime
+) -> Shelved:
+    """Make the plan of doctor's safe changes and keep it; raises ``NothingToFix`` and so on.
+
+    ``findings``: their ids; empty: all of them.
+    """
+    _settled(services)
+    return services.shelf.put(await services.bench.plan_fixes(findings), now)
+
+
 async def carry_out(
-    services: DeploymentServices, doer: Doer, name: str, *, confirm: str = "", wait: bool = False
+    services: DeploymentServices,
+    doer: Doer,
+    name: str,
+    *,
+    confirm: str = "",
+    pace: Pace = _AT_ONCE,
 ) -> Job:
     """Begin the plan ``name`` that was looked at.
 
@@ -64,28 +93,33 @@ async def carry_out(
         raise NotConfirmed
     prepared = kept.proposal.prepared
 
-    async def work(ports: Ports) -> object:
-        return await begin(ports, prepared, wait=wait)
+    async def work(held: Equipped) -> object:
+        return await begin(held.ports, prepared, wait=pace.wait, chosen=held.chosen)
 
-    return await _change(services, doer, Kind.APPLY, prepared.plan.title, work)
+    way = _Way(Kind.APPLY, prepared.plan.title, one_step=pace.one_step)
+    return await _change(services, doer, way, work)
 
 
-async def go_on(services: DeploymentServices, doer: Doer, *, wait: bool = False) -> Job:
-    """Resume the newest change; raises ``Busy`` and ``NothingToDo``."""
+async def go_on(services: DeploymentServices, doer: Doer, pace: Pace = _AT_ONCE) -> Job:
+    """Resume the newest change as it began; raises ``Busy`` and ``NothingToDo``."""
 
-    async def work(ports: Ports) -> object:
-        return await resume(ports, wait=wait)
+    async def work(held: Equipped) -> object:
+        return await resume(held.ports, wait=pace.wait, chosen=held.chosen)
 
-    return await _change(services, doer, Kind.RESUME, _newest_title(services), work)
+    run = to_resume(services.bench.runs())
+    way = _Way(Kind.RESUME, run.plan.title, run, one_step=pace.one_step)
+    return await _change(services, doer, way, work)
 
 
 async def take_back(services: DeploymentServices, doer: Doer, kind: Kind) -> Job:
     """Take back one step (``UNDO``) or the whole change; raises ``Busy`` and ``NothingToDo``."""
 
-    async def work(ports: Ports) -> object:
-        return applied(await (undo if kind is Kind.UNDO else rollback)(ports))
+    async def work(held: Equipped) -> object:
+        back = undo if kind is Kind.UNDO else rollback
+        return applied(await back(held.ports, held.chosen))
 
-    return await _change(services, doer, kind, _newest_title(services), work)
+    run = to_undo(services.bench.runs())
+    return await _change(services, doer, _Way(kind, run.plan.title, run), work)
 
 
 async def rehearse(services: DeploymentServices, doer: Doer) -> Job:
@@ -121,25 +155,45 @@ async def stop(services: DeploymentServices, doer: Doer) -> Job:
     return job
 
 
+@dataclass(frozen=True)
+class _Way:
+    """What a job does to which change."""
+
+    kind: Kind
+    title: str
+    run: Run | None = None
+    """None: one that begins."""
+    one_step: bool = False
+
+
 async def _change(
     services: DeploymentServices,
     doer: Doer,
-    kind: Kind,
-    title: str,
-    work: Callable[[Ports], Awaitable[object]],
+    way: _Way,
+    work: Callable[[Equipped], Awaitable[object]],
 ) -> Job:
     async def run(job: Job) -> object:
         services.shelf.clear()
-        return await work(await services.bench.ports(_watching(job, services)))
+        watch = _watching(job, services, one_step=way.one_step)
+        return await work(await services.bench.equipped(watch, way.run))
 
-    job = services.jobs.start(kind, title, doer.actor, run)
-    await services.deeds.record(Deed(doer.now, doer.actor, kind.value, title))
+    job = services.jobs.start(way.kind, way.title, doer.actor, run)
+    await services.deeds.record(Deed(doer.now, doer.actor, way.kind.value, way.title))
     return job
 
 
-def _watching(job: Job, services: DeploymentServices) -> Callable[[Progress], None]:
+def _watching(
+    job: Job, services: DeploymentServices, *, one_step: bool
+) -> Callable[[Progress], None]:
+    """Return who hears of every command; between two, the next one is not begun by raising."""
+    steps = set[int]()
+
     def watch(progress: Progress) -> None:
         now, name = services.clock(), progress.command.id
+        if one_step and progress.moment is Moment.STARTED:
+            steps.add(progress.command.step)
+            if len(steps) > 1:
+                raise Paused
         job.doing = in_words(progress.command)
         if progress.moment in (Moment.STARTED, Moment.RESTORING):
             job.begin(name, now)
@@ -149,13 +203,6 @@ def _watching(job: Job, services: DeploymentServices) -> Callable[[Progress], No
             job.finish(name, now)
 
     return watch
-
-
-def _newest_title(services: DeploymentServices) -> str:
-    found = services.bench.runs()
-    if not found:
-        raise NothingToDo("Nothing was ever changed here.")
-    return found[-1].plan.title
 
 
 def _settled(services: DeploymentServices) -> None:

@@ -10,7 +10,14 @@ import msgspec
 from keyturn.console.api.call import CallOf, only, text
 from keyturn.console.api.operations import RowOf
 from keyturn.console.deployment import acts
-from keyturn.console.deployment.facts import examined, gather
+from keyturn.console.deployment.facts import (
+    Standings,
+    examined,
+    gather,
+    keys_of,
+    next_step,
+    return_of,
+)
 from keyturn.console.deployment.jobs import Job, Kind
 from keyturn.console.deployment.shelf import Shelved
 from keyturn.console.deployment.story import Outlook, phases, sentence, timeline
@@ -31,7 +38,7 @@ from keyturn.profiles.request import CredentialKind
 
 Call = CallOf[DeploymentServices]
 _MOST: Final = 200
-_VERBS: Final = ("migrate", "rotate", "publish", "revoke")
+_VERBS: Final = ("migrate", "rotate", "publish", "revoke", "fix")
 
 
 async def show(call: Call) -> object:
@@ -48,14 +55,18 @@ async def show(call: Call) -> object:
         "readiness": plain(found.report.readiness.as_dict()),
         "timeline": [msgspec.to_builtins(one) for one in entries],
         "next": outlook_json(found.outlook),
+        "keys": [{"kid": kid, "state": state.value} for state, kid in keys_of(found.report)],
+        "change": _change_json(found),
         "job": job_json(found.job),
     }
 
 
 async def make_plan(call: Call) -> object:
-    """Make the plan of the next phase, of a rotation, or of a revocation."""
-    only(call.body, "verb", "alg", "jwks_cache", "i_know", "kid", "keep")
+    """Make the plan of the next phase, of a rotation, of a revocation, or of doctor's fixes."""
+    only(call.body, "verb", "alg", "jwks_cache", "i_know", "kid", "keep", "findings")
     verb = text(call.body, "verb", among=_VERBS)
+    if verb == "fix":
+        return plan_json(await acts.plan_fixes(call.services, _findings(call), call.now))
     cache = acts.jwks_cache(str(call.body.get("jwks_cache", "")))
     if verb == "migrate":
         alg = acts.algorithm(str(call.body.get("alg", "")))
@@ -78,11 +89,11 @@ async def get_plan(call: Call) -> object:
 
 async def carry_out(call: Call) -> object:
     """Begin a plan."""
-    only(call.body, "confirm", "wait")
+    only(call.body, "confirm", "wait", "one_step")
     confirm = str(call.body.get("confirm", ""))
     return job_json(
         await acts.carry_out(
-            call.services, _doer(call), call.path["id"], confirm=confirm, wait=_wait(call)
+            call.services, _doer(call), call.path["id"], confirm=confirm, pace=_pace(call)
         )
     )
 
@@ -94,8 +105,18 @@ async def list_changes(call: Call) -> object:
 
 async def go_on(call: Call) -> object:
     """Resume the newest change."""
-    only(call.body, "wait")
-    return job_json(await acts.go_on(call.services, _doer(call), wait=_wait(call)))
+    only(call.body, "wait", "one_step")
+    return job_json(await acts.go_on(call.services, _doer(call), _pace(call)))
+
+
+async def show_undo(call: Call) -> object:
+    """What would go back with the newest step."""
+    return plain(return_of(call.services, Kind.UNDO))
+
+
+async def show_rollback(call: Call) -> object:
+    """What would go back with the newest change."""
+    return plain(return_of(call.services, Kind.ROLLBACK))
 
 
 async def undo(call: Call) -> object:
@@ -207,6 +228,8 @@ def job_json(job: Job | None) -> dict[str, object] | None:
         "part": job.part,
         "waits_until": job.waits_until,
         "stopped": job.stopped,
+        "paused": job.paused,
+        "took": dict(job.took),
         "problem": as_json(job.problem) if job.problem else None,
         "result": _result_json(job.result),
     }
@@ -231,6 +254,7 @@ def _run_json(run: Run) -> dict[str, object]:
     return {
         "run": run.id,
         "status": run.status.value,
+        "runner": next(iter(run.chosen.get("runner", ())), None),
         "begun": run.begun,
         "failure": run.failure,
         "plan": plan_document(run.plan),
@@ -243,11 +267,33 @@ def _doer(call: Call) -> acts.Doer:
     return acts.Doer(call.actor, call.now)
 
 
-def _wait(call: Call) -> bool:
-    wait = call.body.get("wait", False)
-    if not isinstance(wait, bool):
-        raise BadRequest('"wait" must be true or false.')
-    return wait
+def _change_json(found: Standings) -> dict[str, object] | None:
+    """Return how the newest change stands: what it waits for, and what its next step is."""
+    if found.standing is None:
+        return None
+    following = next_step(found.runs[-1])
+    return {
+        **found.standing.as_dict(),
+        "next_step": plain(following) if following is not None else None,
+    }
+
+
+def _pace(call: Call) -> acts.Pace:
+    return acts.Pace(_flag(call, "wait"), _flag(call, "one_step"))
+
+
+def _findings(call: Call) -> frozenset[str]:
+    given = call.body.get("findings", [])
+    if not isinstance(given, list) or not all(isinstance(one, str) for one in given):
+        raise BadRequest('"findings" must be a list of ids of findings.')
+    return frozenset(given)
+
+
+def _flag(call: Call, name: str) -> bool:
+    given = call.body.get(name, False)
+    if not isinstance(given, bool):
+        raise BadRequest(f'"{name}" must be true or false.')
+    return given
 
 
 Row = RowOf[DeploymentServices]
@@ -257,21 +303,27 @@ OPERATIONS: Final[Sequence[Row]] = (
     Row("GET", _HERE, show, "How the deployment stands, and what may come next", "Deployment"),
     Row(
         "POST", f"{_HERE}/plans", make_plan,
-        "Make a plan: the next phase (migrate), rotate, publish a standby, or revoke kid; 409 with "
-        "the reasons while it is unsafe, and with until where only time is missing",
+        "Make a plan: the next phase (migrate), rotate, publish a standby, revoke kid, or fix what "
+        "doctor found; 409 with the reasons while it is unsafe, and with until where only time is "
+        "missing",
         "Plan", "MakePlan", status=201,
     ),
     Row("GET", f"{_HERE}/plans/{{id}}", get_plan, "Show a plan made lately", "Plan"),
     Row(
         "POST", f"{_HERE}/plans/{{id}}/apply", carry_out,
-        "Carry out a plan; a revocation wants the key's name as confirm", "Job", "ApplyPlan",
+        "Carry out a plan, or its first step (one_step); a revocation wants the key's name as "
+        "confirm", "Job", "ApplyPlan",
         status=202,
     ),
     Row("GET", f"{_HERE}/changes", list_changes, "The journal, newest first", "Changes"),
     Row(
-        "POST", f"{_HERE}/changes/newest/resume", go_on, "Go on with the newest change", "Job",
+        "POST", f"{_HERE}/changes/newest/resume", go_on,
+        "Go on with the newest change, or do its next step (one_step)", "Job",
         "Resume", status=202,
     ),
+    Row("GET", f"{_HERE}/changes/newest/undo", show_undo, "What would go back with it", "Return"),
+    Row("GET", f"{_HERE}/changes/newest/rollback", show_rollback, "What would go back with it",
+        "Return"),
     Row("POST", f"{_HERE}/changes/newest/undo", undo, "Take back its newest step", "Job",
         status=202),
     Row("POST", f"{_HERE}/changes/newest/rollback", rollback, "Take back all of it", "Job",

@@ -66,6 +66,7 @@ ACTIONS: Final[tuple[tuple[str, HandlerOf[DeploymentServices]], ...]] = (
     ("/migrate/stop", page_migrate.stop),
     ("/migrate/rehearsal", page_migrate.rehearse),
     ("/doctor/probe", page_doctor.probe),
+    ("/doctor/fix", page_doctor.plan_fixes),
 )
 
 

@@ -13,7 +13,10 @@ from keyturn.flows.apply_status import Standing
 from keyturn.flows.doctor import Examined
 from keyturn.flows.migrate import Wish
 from keyturn.flows.rotate import TurnWish
-from keyturn.migrate.run import Run
+from keyturn.keyring.states import KeyState
+from keyturn.migrate.commands import RecreateService, ReloadService, WriteFile
+from keyturn.migrate.deployment_keys import read_keys
+from keyturn.migrate.run import Run, Status, to_undo, way_back
 
 
 @dataclass(frozen=True)
@@ -36,6 +39,65 @@ class Standings:
     def migrated(self) -> bool:
         """Whether all phases are done: from then on keys are only rotated."""
         return self.report.readiness.next is None
+
+
+@dataclass(frozen=True)
+class NextStep:
+    """The step that would be done next."""
+
+    number: int
+    """From 1."""
+    of: int
+    title: str
+
+
+@dataclass(frozen=True)
+class Return:
+    """What would go back."""
+
+    run: str
+    title: str
+    step: str | None
+    """The step, when it is only one."""
+    files: tuple[str, ...]
+    services: tuple[str, ...]
+
+
+def next_step(run: Run) -> NextStep | None:
+    """Return the step that comes next; None when nothing is under way, or it is taken back."""
+    following = run.next_command if run.status in (Status.RUNNING, Status.STOPPED) else None
+    if following is None:
+        return None
+    return NextStep(following.step + 1, len(run.plan.steps), run.plan.steps[following.step])
+
+
+def return_of(services: DeploymentServices, kind: Kind) -> Return:
+    """Return what taking back would do; raises ``NothingToDo`` when nothing is in force."""
+    run = to_undo(services.bench.runs())
+    first = run.last_step() if kind is Kind.UNDO else 0
+    back = [one for one in way_back(run) if one.step >= first]
+    return Return(
+        run.id,
+        run.plan.title,
+        run.plan.steps[first] if kind is Kind.UNDO else None,
+        tuple(dict.fromkeys(one.path for one in back if isinstance(one, WriteFile))),
+        tuple(
+            dict.fromkeys(
+                one.service for one in back if isinstance(one, RecreateService | ReloadService)
+            )
+        ),
+    )
+
+
+def keys_of(report: Report) -> list[tuple[KeyState, str]]:
+    """Return the states and names of the asymmetric keys that Auth has: what may be revoked."""
+    keys = read_keys(report.inventory)
+    known = (
+        (KeyState.IN_USE, (keys.in_use,) if keys.in_use else ()),
+        (KeyState.STANDBY, keys.standby),
+        (KeyState.PREVIOUSLY_USED, keys.previously_used),
+    )
+    return [(state, one.kid) for state, ones in known for one in ones if one.kid]
 
 
 async def gather(services: DeploymentServices) -> Standings:

@@ -49,6 +49,12 @@ class NotWaiting(Conflict):
     code = "not_waiting"
 
 
+class Paused(KeyturnError):
+    """A step is done and nobody asked for the next one yet; everything works meanwhile."""
+
+    code = "paused"
+
+
 @dataclass
 class Job:
     """One piece of work; ``problem`` and ``result`` are there once it has ended."""
@@ -61,6 +67,8 @@ class Job:
     problem: KeyturnError | None = None
     stopped: bool = False
     """Somebody ended it, or the console stopped."""
+    paused: bool = False
+    """The one step that was asked for is done, and there are more."""
     result: object = None
     doing: str = ""
     part: float | None = None
@@ -144,6 +152,8 @@ class Jobs:
     async def _run(self, job: Job, work: Callable[[Job], Awaitable[object]]) -> None:
         try:
             job.result = await work(job)
+        except Paused:
+            job.paused = True
         except KeyturnError as problem:
             job.problem = problem
         except asyncio.CancelledError:

@@ -37,6 +37,17 @@ async def probe(visit: Visitor) -> Response:
     return visit.seen(DOCTOR)
 
 
+async def plan_fixes(visit: Visitor) -> Response:
+    """``POST /doctor/fix``: make the plan of the safe changes and look at it."""
+    one = visit.form.get("finding", "").strip()
+    try:
+        found = frozenset({one} if one else ())
+        kept = await acts.plan_fixes(visit.services, found, visit.now)
+    except KeyturnError as error:
+        return await _show(visit, error)
+    return visit.seen(f"/migrate/plans/{kept.id}")
+
+
 async def questions_fragment(visit: Visitor) -> str:
     """Return whether the running services are still being asked."""
     asked = visit.services.jobs.last(Kind.QUESTIONS)
@@ -71,6 +82,7 @@ async def _show(visit: Visitor, error: KeyturnError | None) -> Response:
     found = await examined(visit.services)
     report = found.report
     asked = visit.services.jobs.last(Kind.QUESTIONS)
+    runs, job = visit.services.bench.runs(), visit.services.jobs.current
     return visit.page(
         "doctor",
         status=status_of(error) if error is not None else 200,
@@ -83,6 +95,8 @@ async def _show(visit: Visitor, error: KeyturnError | None) -> Response:
         unreachable=found.unreachable,
         asking=asked is not None and asked.going_on,
         asked=asked,
+        fixes=len({one.id for one, _ in report.changes(safe=True)}),
+        settled=not (runs and not runs[-1].settled) and not (job is not None and job.changes),
         error=error or (asked.problem if asked is not None else None),
     )
 

@@ -7,7 +7,7 @@ from typing import Any
 from starlette.responses import Response
 
 from keyturn.console.deployment import acts
-from keyturn.console.deployment.facts import Standings, gather
+from keyturn.console.deployment.facts import gather, keys_of, next_step, return_of
 from keyturn.console.deployment.jobs import Kind
 from keyturn.console.deployment.shelf import Shelved
 from keyturn.console.deployment.shown import diff_lines, steps
@@ -21,16 +21,16 @@ from keyturn.flows.apply_plan import Applied
 from keyturn.flows.migrate import Wish
 from keyturn.flows.rehearse_report import Report
 from keyturn.flows.rotate import TurnWish
-from keyturn.keyring.states import KeyState
-from keyturn.migrate.commands import RecreateService, ReloadService, WriteFile
-from keyturn.migrate.deployment_keys import read_keys
+from keyturn.migrate.commands import Probe, WaitUntil
 from keyturn.migrate.proven import proven
-from keyturn.migrate.run import Run, Status, way_back
+from keyturn.migrate.run import NothingToDo, Run, Status
 
 Visitor = Guest[DeploymentServices]
 MIGRATE = "/migrate"
 RUN = "/migrate/run"
 REHEARSAL = "/migrate/rehearsal"
+FIX = "fix"
+"""The verb of a plan that makes doctor's changes."""
 _DEEDS = 8
 
 
@@ -77,9 +77,9 @@ async def carry_out(visit: Visitor) -> Response:
     """``POST /migrate/plans/{id}``: begin it, and watch."""
     name = visit.request.path_params["id"]
     kept = visit.services.shelf.get(name, visit.now)
-    confirm, wait = visit.form.get("confirm", ""), visit.form.get("wait") == "yes"
+    confirm = visit.form.get("confirm", "")
     try:
-        await acts.carry_out(visit.services, _doer(visit), name, confirm=confirm, wait=wait)
+        await acts.carry_out(visit.services, _doer(visit), name, confirm=confirm, pace=_pace(visit))
     except KeyturnError as error:
         return _plan(visit, kept, error)
     return visit.seen(RUN)
@@ -100,7 +100,7 @@ async def run_fragment(visit: Visitor) -> str:
 async def go_on(visit: Visitor) -> Response:
     """``POST /migrate/resume``."""
     try:
-        await acts.go_on(visit.services, _doer(visit), wait=visit.form.get("wait") == "yes")
+        await acts.go_on(visit.services, _doer(visit), _pace(visit))
     except KeyturnError as error:
         return _refused_run(visit, error)
     return visit.seen(RUN)
@@ -169,20 +169,10 @@ async def _show(visit: Visitor, error: KeyturnError | None) -> Response:
         past=list(reversed(found.runs)),
         deeds=await visit.services.deeds.newest(_DEEDS),
         words=STATUS_WORDS,
-        keys=_keys(found),
+        keys=keys_of(found.report),
+        following=next_step(found.runs[-1]) if found.runs else None,
         form=visit.form,
     )
-
-
-def _keys(found: Standings) -> list[tuple[KeyState, str]]:
-    """Return the states and names of the asymmetric keys that Auth has: what may be revoked."""
-    keys = read_keys(found.report.inventory)
-    known = (
-        (KeyState.IN_USE, (keys.in_use,) if keys.in_use else ()),
-        (KeyState.STANDBY, keys.standby),
-        (KeyState.PREVIOUSLY_USED, keys.previously_used),
-    )
-    return [(state, one.kid) for state, ones in known for one in ones if one.kid]
 
 
 def _plan(visit: Visitor, kept: Shelved, error: KeyturnError | None) -> Response:
@@ -196,6 +186,8 @@ def _plan(visit: Visitor, kept: Shelved, error: KeyturnError | None) -> Response
         notes=[*prepared.plan.notes, *kept.proposal.warnings],
         diff=diff_lines(prepared.diff),
         runner=visit.services.bench.runner,
+        waits=any(isinstance(one, WaitUntil) for one in prepared.plan.commands),
+        proves=any(isinstance(one, Probe) for one in prepared.plan.commands),
         error=error,
     )
 
@@ -217,6 +209,7 @@ def _run_facts(visit: Visitor, error: KeyturnError | None) -> dict[str, Any]:
         "moving": going or waits is not None,
         "standing": standing,
         "steps": steps(run.plan, run, job) if run is not None else (),
+        "following": next_step(run) if run is not None else None,
         "words": STATUS_WORDS,
         "summary": _summary(run) if run is not None and run.status is Status.FINISHED else (),
         "ended_well": job is not None and isinstance(job.result, Applied),
@@ -225,7 +218,10 @@ def _run_facts(visit: Visitor, error: KeyturnError | None) -> dict[str, Any]:
 
 
 def _summary(run: Run) -> tuple[str, ...]:
-    return proven(run.plan, tuple(run.done_at)).sentences()
+    found = proven(run.plan, tuple(run.done_at))
+    if run.plan.verb == FIX and not found.held:
+        return ("The files say what doctor asked for, and the services were told.",)
+    return found.sentences()
 
 
 def _refused_run(visit: Visitor, error: KeyturnError) -> Response:
@@ -233,23 +229,15 @@ def _refused_run(visit: Visitor, error: KeyturnError) -> Response:
 
 
 def _ask_back(visit: Visitor, kind: Kind, error: KeyturnError | None = None) -> Response:
-    found = visit.services.bench.runs()
-    run = next((one for one in reversed(found) if one.status is not Status.ROLLED_BACK), None)
-    first = run.last_step() if run is not None and kind is Kind.UNDO else 0
-    back = way_back(run) if run is not None else ()
-    back = tuple(one for one in back if one.step >= first)
+    try:
+        back = return_of(visit.services, kind)
+    except NothingToDo:
+        back = None
     return visit.page(
         "deployment_back",
         status=status_of(error) if error is not None else 200,
-        run=run,
+        back=back,
         kind=kind.value,
-        step=run.plan.steps[first] if run is not None else "",
-        files=list(dict.fromkeys(one.path for one in back if isinstance(one, WriteFile))),
-        services=list(
-            dict.fromkeys(
-                one.service for one in back if isinstance(one, RecreateService | ReloadService)
-            )
-        ),
         error=error,
     )
 
@@ -266,6 +254,10 @@ def _rehearsal_facts(visit: Visitor) -> dict[str, Any]:
     job = visit.services.jobs.last(Kind.REHEARSAL)
     result = job.result if job is not None and isinstance(job.result, Report) else None
     return {"job": job, "result": result, "folder": visit.services.bench.folder}
+
+
+def _pace(visit: Visitor) -> acts.Pace:
+    return acts.Pace(visit.form.get("wait") == "yes", visit.form.get("one_step") == "yes")
 
 
 def _doer(visit: Visitor) -> acts.Doer:

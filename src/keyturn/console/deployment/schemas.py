@@ -46,16 +46,26 @@ SCHEMAS: Final[dict[str, Any]] = {
         "next": _nullable(_object({
             "possible": _FLAG, "title": _nullable(_TEXT), "refused": _nullable(_ANY),
         })),
+        "keys": _list(_object({"kid": _TEXT, "state": _TEXT})),
+        "change": _nullable(_object({
+            "run": _TEXT, "title": _TEXT, "status": _TEXT, "failure": _nullable(_TEXT),
+            "waits_until": _nullable({"type": "integer"}), "edited": _TEXTS,
+            "runner": _nullable(_TEXT), "commands": _list(_ANY),
+            "next_step": _nullable(_object({
+                "number": {"type": "integer"}, "of": {"type": "integer"}, "title": _TEXT,
+            })),
+        })),
         "job": _nullable(_JOB),
     }),
     "MakePlan": {
         **_object({
-            "verb": {"enum": ["migrate", "rotate", "publish", "revoke"]},
+            "verb": {"enum": ["migrate", "rotate", "publish", "revoke", "fix"]},
             "alg": {"enum": ["ES256", "RS256", "EdDSA"]},
             "jwks_cache": {"type": "integer", "minimum": 0, "maximum": 86_400},
             "i_know": _TEXT,
             "kid": _TEXT,
             "keep": _FLAG,
+            "findings": _TEXTS,
         }, closed=True, required=False),
         "required": ["verb"],
     },
@@ -63,20 +73,27 @@ SCHEMAS: Final[dict[str, Any]] = {
         "id": _TEXT, "verb": _TEXT, "title": _TEXT, "confirm": _nullable(_TEXT), "plan": _ANY,
         "warnings": _TEXTS, "diff": _TEXT,
     }),
-    "ApplyPlan": _object({"confirm": _TEXT, "wait": _FLAG}, closed=True, required=False),
-    "Resume": _object({"wait": _FLAG}, closed=True, required=False),
+    "ApplyPlan": _object(
+        {"confirm": _TEXT, "wait": _FLAG, "one_step": _FLAG}, closed=True, required=False
+    ),
+    "Resume": _object({"wait": _FLAG, "one_step": _FLAG}, closed=True, required=False),
+    "Return": _object({
+        "run": _TEXT, "title": _TEXT, "step": _nullable(_TEXT), "files": _TEXTS, "services": _TEXTS,
+    }),
     "Job": _object({
         "kind": {"enum": [one.value for one in Kind]}, "title": _TEXT, "actor": _TEXT,
         "begun": _TIME, "ended": _nullable(_TIME), "doing": _TEXT,
         "part": _nullable({"type": "number"}), "waits_until": _nullable({"type": "integer"}),
-        "stopped": _FLAG, "problem": _nullable({"$ref": "#/components/schemas/Problem"}),
+        "stopped": _FLAG, "paused": _FLAG, "took": _ANY,
+        "problem": _nullable({"$ref": "#/components/schemas/Problem"}),
         "result": _nullable(_ANY),
     }),
     "Jobs": _object({"job": _nullable(_JOB)}),
     "Rehearsal": _object({"rehearsal": _nullable(_JOB)}),
     "Changes": _object({"changes": _list(_object({
-        "run": _TEXT, "status": _TEXT, "begun": {"type": "integer"}, "failure": _nullable(_TEXT),
-        "plan": _ANY, "commands": _list(_object({"id": _TEXT, "state": _TEXT})), "proven": _ANY,
+        "run": _TEXT, "status": _TEXT, "runner": _nullable(_TEXT), "begun": {"type": "integer"},
+        "failure": _nullable(_TEXT), "plan": _ANY,
+        "commands": _list(_object({"id": _TEXT, "state": _TEXT})), "proven": _ANY,
     }))}),
     "Report": _object({
         "at": _TIME, "summary": _ANY, "findings": _list(_ANY), "matrix": _nullable(_ANY),

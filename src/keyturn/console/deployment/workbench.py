@@ -20,7 +20,17 @@ from keyturn.flows.ports.apply import Ports, Progress
 from keyturn.flows.rehearse import Moment
 from keyturn.flows.rehearse_report import Report
 from keyturn.flows.rotate import TurnWish
+from keyturn.migrate.journal import Chosen
 from keyturn.migrate.run import Run
+
+
+@dataclass(frozen=True)
+class Equipped:
+    """What carrying out a plan needs."""
+
+    ports: Ports
+    chosen: Chosen | None = None
+    """How, to be kept with the change for whoever goes on with it; None: as it began."""
 
 
 class Workbench(Protocol):
@@ -64,8 +74,20 @@ class Workbench(Protocol):
         """Return a plan; raises like :func:`keyturn.flows.rotate.plan_rotation`."""
         ...
 
-    async def ports(self, progress: Callable[[Progress], None]) -> Ports:
-        """Return what carrying out a plan needs; raises ``Unreachable`` and ``UsageError``."""
+    async def plan_fixes(self, findings: frozenset[str]) -> Proposal:
+        """Return the plan of doctor's safe changes: of these findings, of all when none is named.
+
+        Raises ``NothingToFix``.
+        """
+        ...
+
+    async def equipped(
+        self, progress: Callable[[Progress], None], run: Run | None = None
+    ) -> Equipped:
+        """Return what carrying out a plan needs; raises ``Unreachable`` and ``UsageError``.
+
+        ``run``: to go on with it as it began, where the command line does not say otherwise.
+        """
         ...
 
     async def rehearse(self, watch: Callable[[Moment], None]) -> Report:
