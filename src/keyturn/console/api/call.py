@@ -16,7 +16,14 @@ from keyturn.console.errors import BadRequest, ForgedRequest, NotFound, NotSigne
 from keyturn.console.guard import client_of
 from keyturn.console.problems import as_json, extra_headers, status_of
 from keyturn.console.services import Reception, Services
-from keyturn.console.visit import COOKIE, S, actor_of, require_own_origin
+from keyturn.console.visit import (
+    COOKIE,
+    S,
+    actor_of,
+    read_reason,
+    require_own_origin,
+    require_storable,
+)
 from keyturn.errors import KeyturnError
 from keyturn.jose import strict_json
 from keyturn.keyring.change import Intent
@@ -25,7 +32,6 @@ PROJECT: Final = "self-hosted"
 CSRF_HEADER: Final = "x-csrf-token"
 _SAFE: Final = frozenset({"GET", "HEAD"})
 _BEARER: Final = "bearer "
-_LONGEST_REASON: Final = 1000
 
 
 @dataclass(frozen=True)
@@ -41,10 +47,8 @@ class CallOf(Generic[S]):
 
     def intent(self, reason: str | None = None) -> Intent:
         """Return who changes something, and why: ``reason``, else the query's."""
-        given = reason if reason is not None else self.query.get("reason", "").strip()
-        if len(given) > _LONGEST_REASON or "\0" in given:
-            raise BadRequest(f"reason is a text of up to {_LONGEST_REASON} characters.")
-        return Intent(self.now, self.actor, given or None)
+        given = self.query if reason is None else {"reason": reason}
+        return Intent(self.now, self.actor, read_reason(given))
 
     def flag(self, name: str) -> bool:
         """Return whether the query says ``name=true``; raises :class:`BadRequest`."""
@@ -69,6 +73,7 @@ def endpoint(
     async def serve(request: Request) -> Response:
         try:
             actor = await _caller(services, request)
+            require_storable(request)
             if request.path_params["ref"] != PROJECT:
                 raise NotFound(f"The only project here is {PROJECT!r}.")
             body = {} if request.method in _SAFE else await _body(request)

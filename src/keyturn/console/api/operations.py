@@ -33,6 +33,8 @@ class RowOf(Generic[S]):
 Row = RowOf[Services]
 
 _KEYS: Final = "/config/auth/signing-keys"
+SIGNING_KEY: Final = f"{_KEYS}/{{id}}"
+"""Here an id may have slashes: it is whatever an imported key is called."""
 _API_KEYS: Final = "/api-keys"
 _USERS: Final = "/users"
 _WHY: Final = "reason"
@@ -55,14 +57,14 @@ OPERATIONS: Final[Sequence[Row]] = (
         "Trust the JWT_SECRET that Keyturn was started with, as a standby; once it is trusted, "
         "show it", "SigningKey", query=(_WHY,), status=201,
     ),
-    Row("GET", f"{_KEYS}/{{id}}", signing_keys.get_key, "Show a signing key", "SigningKey"),
+    Row("GET", SIGNING_KEY, signing_keys.get_key, "Show a signing key", "SigningKey"),
     Row(
-        "PATCH", f"{_KEYS}/{{id}}", signing_keys.change_key,
+        "PATCH", SIGNING_KEY, signing_keys.change_key,
         "Rotate to a standby key (in_use) or revoke one; while unsafe 409, with the time",
         "SigningKey", "ChangeSigningKey", query=("dry_run", _WHY),
     ),
     Row(
-        "DELETE", f"{_KEYS}/{{id}}", signing_keys.delete_key, "Forget a revoked key", "SigningKey",
+        "DELETE", SIGNING_KEY, signing_keys.delete_key, "Forget a revoked key", "SigningKey",
         query=(_WHY,),
     ),
     Row(
