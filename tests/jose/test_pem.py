@@ -107,7 +107,7 @@ def test_an_encrypted_key_is_refused_with_the_way_out() -> None:
     )
     with pytest.raises(InvalidKey, match="encrypted") as refused:
         signing_key_from_pem(encrypted, "ES256", kid="k")
-    assert refused.value.hint
+    assert "openssl pkey -in" in (refused.value.hint or "")
 
 
 @pytest.mark.parametrize(

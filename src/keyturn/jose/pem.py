@@ -86,7 +86,8 @@ def _load(load: Callable[[], object], wanted: str) -> object:
         return load()
     except TypeError:
         raise InvalidKey(
-            "the PEM key is encrypted", hint="decrypt it first: openssl pkcs8 -in FILE -nodes"
+            "the PEM key is encrypted",
+            hint="decrypt it first: (umask 077; openssl pkey -in FILE -out NEWFILE)",
         ) from None
     except (ValueError, UnsupportedAlgorithm):
         raise InvalidKey(f"the PEM text does not hold {wanted} that can be read") from None
