@@ -61,7 +61,7 @@ def fields_of(group: str) -> set[str]:
         return {f"{field.name}_{part}" for field in hooks for part in HOOK_PARTS}
     if group == "external":
         each = {field.name for field in fields(ProviderSettings)}
-        own = {"flow_life", "custom_enabled", "most_custom"}
+        own = {"flow_life", "custom_enabled", "most_custom", "redirect_url", "ios_bundle_id"}
         return own | {f"{name}/{part}" for name in PROVIDERS for part in each}
     return {field.name for field in fields(GROUPS[group])}
 

@@ -24,6 +24,7 @@ EXTERNAL_ROWS: Final[tuple[Line, ...]] = (
     ("oauth_state_missing", 400, "bad_oauth_callback", "OAuth state parameter missing"),
     ("oauth_state_invalid", 400, "bad_oauth_state", "OAuth state parameter is invalid"),
     ("oauth_state_expired", 400, "bad_oauth_state", "OAuth state has expired"),
+    ("oauth_state_used", 400, "flow_state_already_used", "State has already been used"),
     (
         "oauth_code_missing",
         400,

@@ -165,6 +165,7 @@ class ExternalSettings:
     providers: Mapping[str, ProviderSettings] = field(default_factory=dict)
     flow_life: timedelta = timedelta(minutes=5)  # EXTERNAL_FLOW_STATE_EXPIRY_DURATION
     callback: str = "http://localhost:9999/callback"  # where providers send users back
+    redirect_url: str = ""  # EXTERNAL_REDIRECT_URL: where everybody goes who comes back
     custom_enabled: bool = True  # CUSTOM_OAUTH_ENABLED
     most_custom: int = 0  # CUSTOM_OAUTH_MAX_PROVIDERS; 0: any number
 

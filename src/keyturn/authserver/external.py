@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Final
 
 import msgspec
@@ -102,11 +103,12 @@ class External:
         try:
             flow = await external.flow_of(self._plane, given.get("state", ""))
         except AuthError as refused:
-            return _failed(self._plane.settings.site_url, refused)
+            return _failed(self._target(self._plane.settings.site_url), refused)
+        target = self._target(flow.redirect_to)
         if "denied" in given:  # OAuth 1.0a
             given["error"] = "access_denied"
         if error := given.get("error"):
-            return _failed(flow.redirect_to, _told(error, given.get("error_description", "")))
+            return _failed(target, _told(error, given.get("error_description", "")))
         try:
             arrival = await external.arrive(
                 self._plane,
@@ -116,8 +118,11 @@ class External:
                 given.get("oauth_token", ""),
             )
         except ExternalFailed as failed:
-            return _failed(flow.redirect_to, failed.refused)
-        return _back(arrival)
+            return _failed(target, failed.refused)
+        return _back(replace(arrival, redirect_to=target))
+
+    def _target(self, wanted: str) -> str:
+        return self._plane.settings.external.redirect_url or wanted
 
 
 def _told(error: str, description: str) -> AuthError:

@@ -168,7 +168,8 @@ async def depart_to_link(
 async def flow_of(plane: AuthPlane, state: str) -> Flow:
     """Return the flow that ``state`` names.
 
-    Raises ``oauth_state_missing``, ``oauth_state_invalid`` and ``oauth_state_expired``.
+    Raises ``oauth_state_missing``, ``oauth_state_invalid``, ``oauth_state_expired`` and
+    ``oauth_state_used``.
     """
     if not state:
         raise refuse("oauth_state_missing")
@@ -178,6 +179,8 @@ async def flow_of(plane: AuthPlane, state: str) -> Flow:
         raise refuse("oauth_state_invalid")
     if flow.created_at + plane.settings.external.flow_life < plane.clock():
         raise refuse("oauth_state_expired")
+    if flow.used:
+        raise refuse("oauth_state_used")
     return flow
 
 

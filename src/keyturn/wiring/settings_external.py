@@ -39,6 +39,20 @@ EXTERNAL: Final[Mapping[str, tuple[Setting, ...]]] = {
     "Sign-in with other providers": (
         *(row for name in PROVIDERS for row in _rows(name)),
         _row(
+            "GOTRUE_EXTERNAL_REDIRECT_URL",
+            read.address,
+            None,
+            "external.redirect_url",
+            "Where everybody who comes back from a provider goes, whatever `redirect_to` said.",
+        ),
+        _row(
+            "GOTRUE_EXTERNAL_IOS_BUNDLE_ID",
+            read.text,
+            None,
+            "external.ios_bundle_id",
+            "A further client id that Apple's ID tokens may be for.",
+        ),
+        _row(
             "GOTRUE_CUSTOM_OAUTH_ENABLED",
             read.boolean,
             "true",
@@ -63,6 +77,10 @@ def external_settings(values: Mapping[str, Any], external_url: str) -> ExternalS
         name, slash, field = place.partition("/")
         if slash:
             providers.setdefault(name, {})[field] = value
+    bundle = values.get("ios_bundle_id")
+    if bundle and "apple" in providers:
+        apple = providers["apple"]
+        apple["client_ids"] = (*(apple.get("client_ids") or ()), bundle)
     return ExternalSettings(
         providers={
             name: ProviderSettings(**given)
@@ -70,6 +88,7 @@ def external_settings(values: Mapping[str, Any], external_url: str) -> ExternalS
             if given.get("enabled")
         },
         callback=f"{external_url}/callback",
+        redirect_url=values.get("redirect_url") or "",
         flow_life=values["flow_life"],
         custom_enabled=values["custom_enabled"],
         most_custom=values["most_custom"],

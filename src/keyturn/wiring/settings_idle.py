@@ -18,11 +18,12 @@ IDLE: Final[tuple[Idle, ...]] = (
         "this version checks the form of addresses only",
     ),
     Idle(r"RATE_LIMIT_SSO", "no SAML: `/sso` is refused before it is counted, as in GoTrue"),
+    Idle(r"EXTERNAL_WEB3_\w+", "web3 is off: the grant is refused"),
     Idle(
-        r"EXTERNAL_(WEB3_\w+|IOS_BUNDLE_ID|REDIRECT_URL|ALLOWED_ID_TOKEN_ISSUERS"
-        r"|SKIP_NONCE_CHECK)",
-        "each provider has variables of its own, and web3 is off",
+        r"EXTERNAL_ALLOWED_ID_TOKEN_ISSUERS",
+        "an ID token counts for a provider that is on, and for its client ids; add others by API",
     ),
+    Idle(r"EXTERNAL_SKIP_NONCE_CHECK", "each provider has a variable of its own"),
     Idle(r"MFA_ENABLED", "GoTrue does not use it either; GOTRUE_MFA_TOTP_* decide"),
     Idle(r"SAML_\w+", "this version has no SAML"),
     Idle(r"WEBHOOK_\w+", "GoTrue no longer uses it either; GOTRUE_HOOK_* name the hooks"),
@@ -37,10 +38,11 @@ IDLE: Final[tuple[Idle, ...]] = (
     Idle(r"JWT_ADMIN_GROUP_NAME", "deprecated; GOTRUE_JWT_ADMIN_ROLES decides"),
     Idle(r"OPERATOR_TOKEN|COOKIE_\w+", "GoTrue no longer uses it either"),
     Idle(
-        r"DB_(MAX_IDLE_POOL_SIZE|CONN_\w+|HEALTH_CHECK_PERIOD|CLEANUP_ENABLED|MIGRATIONS_PATH"
-        r"|ADVISOR_\w+)",
+        r"DB_(MAX_IDLE_POOL_SIZE|CONN_\w+|HEALTH_CHECK_PERIOD|ADVISOR_\w+)",
         "the pool keeps GOTRUE_DB_MAX_POOL_SIZE connections",
     ),
+    Idle(r"DB_MIGRATIONS_PATH", "migrations come with Keyturn and leave schema auth alone"),
+    Idle(r"DB_CLEANUP_ENABLED", "what has expired counts no longer; Keyturn deletes no old rows"),
     Idle(r"INDEX_WORKER_\w+", "Keyturn's migrations make the indexes"),
     Idle(r"RELOADING_\w+", "key changes need no reload; other settings are read at start"),
     Idle(r"(METRICS|TRACING|PROFILER)_\w+", "set KEYTURN_METRICS_PORT for Prometheus"),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
@@ -191,4 +190,17 @@ async def test_id_tokens_that_applications_get_themselves(
     assert (identity["provider"], identity["id"]) == (name, "a-subject")
     assert identity["identity_data"]["full_name"] == full_name
     assert identity["identity_data"]["iss"] == double.url
-    json.dumps(identity)
+
+
+async def test_an_ios_application_is_another_client_of_apple(open_server: OpenAuth) -> None:
+    async with web_double() as double:
+        publish(double, "", double.url)
+        given = variables("apple", double.url)
+        shown = token(double.url, aud="com.example.app", email_verified="true")
+        body = {"provider": "apple", "id_token": shown}
+        async with open_server(**given) as auth:
+            assert (await auth.http.post(GRANT, json=body)).json()["error"] == "invalid request"
+        async with open_server(**given, GOTRUE_EXTERNAL_IOS_BUNDLE_ID="com.example.app") as auth:
+            assert (await signed_in(auth, shown, "apple"))["email"] == "ada@example.com"
+            out = await auth.http.get("/authorize", params={"provider": "apple"})
+            assert answered(out.headers["location"])["client_id"] == "me"

@@ -78,9 +78,13 @@ async def test_without_pkce(open_server: OpenAuth, provider: OidcProvider) -> No
 async def test_with_pkce(open_server: OpenAuth, provider: OidcProvider) -> None:
     async with open_server(**provider.variables) as auth:
         challenge = {"code_challenge": s256(VERIFIER), "code_challenge_method": "s256"}
-        target = await sign_in(auth, provider, ADA, **challenge)
+        back = provider.visit(await depart(auth, ADA, **challenge)).removeprefix("http://auth.test")
+        target = (await auth.http.get(back)).headers["location"]
         assert target.startswith(f"{APP}?code=")
         assert "#" not in target
+        again = fragment((await auth.http.get(back)).headers["location"])
+        assert again["error_code"] == "flow_state_already_used"
+        assert again["error_description"] == "State has already been used"
         body = {"auth_code": answered(target)["code"], "code_verifier": VERIFIER}
         wrong = {**body, "code_verifier": VERIFIER + "x"}
         refused = await auth.http.post("/token?grant_type=pkce", json=wrong)
@@ -255,6 +259,17 @@ async def test_open_redirects_are_not_followed(
     async with open_server(**provider.variables) as auth:
         target = await sign_in(auth, provider, ADA, redirect_to="https://evil.example/")
         assert target.startswith("http://localhost:3000")
+
+
+async def test_one_address_for_everybody_who_comes_back(
+    open_server: OpenAuth, provider: OidcProvider
+) -> None:
+    home = "https://app.example.com/signed-in"
+    async with open_server(**provider.variables, GOTRUE_EXTERNAL_REDIRECT_URL=home) as auth:
+        assert (await sign_in(auth, provider, ADA)).startswith(f"{home}#access_token=")
+        assert (await sign_in(auth, provider, "deny")).startswith(f"{home}?error=access_denied")
+        lost = await auth.http.get("/callback", params={"state": "x", "code": "y"})
+        assert lost.headers["location"].startswith(f"{home}?error=invalid_request")
 
 
 async def test_unknown_providers(open_server: OpenAuth, provider: OidcProvider) -> None:

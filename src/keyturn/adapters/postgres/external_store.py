@@ -36,7 +36,7 @@ class PostgresExternalStore:
             await self._pool.fetchval(_BEGIN, _json(_begun(flow)), flow.created_at)
 
     async def flow(self, flow_id: str) -> Flow | None:
-        """Return a flow that nobody has finished."""
+        """Return a flow; ``used`` when somebody came back with it."""
         row = await self._pool.fetchrow(_FLOW, flow_id)
         return None if row is None else Flow(*tuple(row))
 

@@ -71,6 +71,8 @@ class Flow:
     invite_token: str = field(default="", repr=False)
     linking_target: str | None = None
     """The signed-in user whose account the identity is for."""
+    used: bool = False
+    """Somebody came back with it: with PKCE it stays until its code is exchanged."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +97,7 @@ class ExternalStore(Protocol):
         ...
 
     async def flow(self, flow_id: str) -> Flow | None:
-        """Return a flow that nobody has finished."""
+        """Return a flow; ``used`` when somebody came back with it."""
         ...
 
     async def is_invited(self, token: str) -> bool:
