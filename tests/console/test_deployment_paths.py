@@ -228,14 +228,30 @@ async def test_the_api_tells_all_that_the_dialogues_tell(tmp_path: Path) -> None
     back = (await ada.call("GET", "/deployment/changes/newest/rollback")).json()
     assert ".env" in back["files"]
     assert {"auth", "rest"} <= set(back["services"])
-    assert back["step"] is None
+    assert len(back["steps"]) == 2
     one = (await ada.call("GET", "/deployment/changes/newest/undo")).json()
-    assert one["step"].startswith("Auth publishes")
-    page = (await ada.get("/migrate/undo")).text
-    assert one["step"] in page
+    (step,) = one["steps"]
+    assert step.startswith("Auth publishes")
+    assert step in (await ada.get("/migrate/undo")).text
     job = (await ada.call("GET", "/deployment/job")).json()["job"]
     assert set(job["took"]) <= {
         one["id"]
         for one in (await ada.call("GET", "/deployment/changes")).json()["changes"][0]["commands"]
     }
     assert json.dumps(told)
+
+
+async def test_what_ends_with_taking_back_is_said_before(scene: Scene) -> None:
+    ada = await sign_in(scene)
+    await carry_out(ada)
+    scene.containers.now += timedelta(minutes=21)
+    await carry_out(ada)
+    told = (await ada.call("GET", "/deployment/changes/newest/rollback")).json()
+    assert told["notes"] == [], "phase 1 is left, and nothing ends with phase 2"
+    await ada.post("/migrate/rollback")
+    await scene.settled()
+    told = (await ada.call("GET", "/deployment/changes/newest/rollback")).json()
+    page = (await ada.get("/migrate/rollback")).text
+    assert any("publishable key and the secret key end" in one for one in told["notes"])
+    for one in told["notes"]:
+        assert one in page

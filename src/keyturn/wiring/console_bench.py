@@ -20,6 +20,7 @@ from keyturn.deploy.rewrite_dialect import Dialect
 from keyturn.doctor.why import Why
 from keyturn.errors import KeyturnError, UsageError, WaitNotOver
 from keyturn.flows.apply_status import Standing, status
+from keyturn.flows.apply_undo import Return
 from keyturn.flows.change import Deployment, Proposal
 from keyturn.flows.doctor import Examined
 from keyturn.flows.doctor_fix import propose_fixes, safe_edits
@@ -142,6 +143,11 @@ class FolderBench:
         return await self._planned(
             wish, lambda seen, deployment: plan_rotation(deployment, wish, seen)
         )
+
+    async def losses(self, back: Return) -> tuple[str, ...]:
+        """Return what ends, or is trusted again, when ``back`` is done."""
+        begun = self.workshop.as_begun(back.run, self._options.given)[0]
+        return await asyncio.to_thread(begun.losses, back)
 
     async def plan_fixes(self, findings: frozenset[str]) -> Proposal:
         """Return the plan of the safe changes that doctor proposes."""

@@ -16,7 +16,7 @@ from keyturn.console.deployment.facts import (
     gather,
     keys_of,
     next_step,
-    return_of,
+    way_back,
 )
 from keyturn.console.deployment.jobs import Job, Kind
 from keyturn.console.deployment.shelf import Shelved
@@ -111,12 +111,12 @@ async def go_on(call: Call) -> object:
 
 async def show_undo(call: Call) -> object:
     """What would go back with the newest step."""
-    return plain(return_of(call.services, Kind.UNDO))
+    return plain((await way_back(call.services, Kind.UNDO)).as_dict())
 
 
 async def show_rollback(call: Call) -> object:
     """What would go back with the newest change."""
-    return plain(return_of(call.services, Kind.ROLLBACK))
+    return plain((await way_back(call.services, Kind.ROLLBACK)).as_dict())
 
 
 async def undo(call: Call) -> object:

@@ -10,13 +10,13 @@ from keyturn.console.deployment.workbench import DeploymentServices
 from keyturn.doctor.report import Report
 from keyturn.errors import Conflict, RefusedUnsafe, UsageError
 from keyturn.flows.apply_status import Standing
+from keyturn.flows.apply_undo import Return, returning
 from keyturn.flows.doctor import Examined
 from keyturn.flows.migrate import Wish
 from keyturn.flows.rotate import TurnWish
 from keyturn.keyring.states import KeyState
-from keyturn.migrate.commands import RecreateService, ReloadService, WriteFile
 from keyturn.migrate.deployment_keys import read_keys
-from keyturn.migrate.run import Run, Status, to_undo, way_back
+from keyturn.migrate.run import Run, Status
 
 
 @dataclass(frozen=True)
@@ -52,15 +52,16 @@ class NextStep:
 
 
 @dataclass(frozen=True)
-class Return:
-    """What would go back."""
+class WayBack:
+    """What taking back would do."""
 
-    run: str
-    title: str
-    step: str | None
-    """The step, when it is only one."""
-    files: tuple[str, ...]
-    services: tuple[str, ...]
+    does: Return
+    notes: tuple[str, ...]
+    """What ends with it, or is trusted again."""
+
+    def as_dict(self) -> dict[str, object]:
+        """Return it for JSON."""
+        return {**self.does.as_dict(), "notes": list(self.notes)}
 
 
 def next_step(run: Run) -> NextStep | None:
@@ -71,22 +72,10 @@ def next_step(run: Run) -> NextStep | None:
     return NextStep(following.step + 1, len(run.plan.steps), run.plan.steps[following.step])
 
 
-def return_of(services: DeploymentServices, kind: Kind) -> Return:
+async def way_back(services: DeploymentServices, kind: Kind) -> WayBack:
     """Return what taking back would do; raises ``NothingToDo`` when nothing is in force."""
-    run = to_undo(services.bench.runs())
-    first = run.last_step() if kind is Kind.UNDO else 0
-    back = [one for one in way_back(run) if one.step >= first]
-    return Return(
-        run.id,
-        run.plan.title,
-        run.plan.steps[first] if kind is Kind.UNDO else None,
-        tuple(dict.fromkeys(one.path for one in back if isinstance(one, WriteFile))),
-        tuple(
-            dict.fromkeys(
-                one.service for one in back if isinstance(one, RecreateService | ReloadService)
-            )
-        ),
-    )
+    found = returning(services.bench.runs(), only_last_step=kind is Kind.UNDO)
+    return WayBack(found, await services.bench.losses(found))
 
 
 def keys_of(report: Report) -> list[tuple[KeyState, str]]:

@@ -7,7 +7,7 @@ from typing import Any
 from starlette.responses import Response
 
 from keyturn.console.deployment import acts
-from keyturn.console.deployment.facts import gather, keys_of, next_step, return_of
+from keyturn.console.deployment.facts import WayBack, gather, keys_of, next_step, way_back
 from keyturn.console.deployment.jobs import Kind
 from keyturn.console.deployment.shelf import Shelved
 from keyturn.console.deployment.shown import diff_lines, steps
@@ -108,12 +108,12 @@ async def go_on(visit: Visitor) -> Response:
 
 async def ask_undo(visit: Visitor) -> Response:
     """``GET /migrate/undo``: what would go back."""
-    return _ask_back(visit, Kind.UNDO)
+    return await _ask_back(visit, Kind.UNDO)
 
 
 async def ask_rollback(visit: Visitor) -> Response:
     """``GET /migrate/rollback``: what would go back."""
-    return _ask_back(visit, Kind.ROLLBACK)
+    return await _ask_back(visit, Kind.ROLLBACK)
 
 
 async def undo(visit: Visitor) -> Response:
@@ -228,9 +228,10 @@ def _refused_run(visit: Visitor, error: KeyturnError) -> Response:
     return visit.page("deployment_run", status=status_of(error), **_run_facts(visit, error))
 
 
-def _ask_back(visit: Visitor, kind: Kind, error: KeyturnError | None = None) -> Response:
+async def _ask_back(visit: Visitor, kind: Kind, error: KeyturnError | None = None) -> Response:
+    back: WayBack | None
     try:
-        back = return_of(visit.services, kind)
+        back = await way_back(visit.services, kind)
     except NothingToDo:
         back = None
     return visit.page(
@@ -246,7 +247,7 @@ async def _back(visit: Visitor, kind: Kind) -> Response:
     try:
         await acts.take_back(visit.services, _doer(visit), kind)
     except KeyturnError as error:
-        return _ask_back(visit, kind, error)
+        return await _ask_back(visit, kind, error)
     return visit.seen(RUN)
 
 

@@ -78,7 +78,8 @@ SCHEMAS: Final[dict[str, Any]] = {
     ),
     "Resume": _object({"wait": _FLAG, "one_step": _FLAG}, closed=True, required=False),
     "Return": _object({
-        "run": _TEXT, "title": _TEXT, "step": _nullable(_TEXT), "files": _TEXTS, "services": _TEXTS,
+        "run": _TEXT, "title": _TEXT, "steps": _TEXTS, "files": _TEXTS, "services": _TEXTS,
+        "notes": _TEXTS,
     }),
     "Job": _object({
         "kind": {"enum": [one.value for one in Kind]}, "title": _TEXT, "actor": _TEXT,

@@ -13,6 +13,7 @@ from keyturn.console.services import Reception
 from keyturn.deploy.inventory import Inventory
 from keyturn.doctor.why import Why
 from keyturn.flows.apply_status import Standing
+from keyturn.flows.apply_undo import Return
 from keyturn.flows.change import Proposal
 from keyturn.flows.doctor import Examined
 from keyturn.flows.migrate import Wish
@@ -72,6 +73,10 @@ class Workbench(Protocol):
 
     async def plan_rotation(self, wish: TurnWish) -> Proposal:
         """Return a plan; raises like :func:`keyturn.flows.rotate.plan_rotation`."""
+        ...
+
+    async def losses(self, back: Return) -> tuple[str, ...]:
+        """Return what ends, or is trusted again, when ``back`` is done."""
         ...
 
     async def plan_fixes(self, findings: frozenset[str]) -> Proposal:
