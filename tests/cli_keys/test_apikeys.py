@@ -23,6 +23,15 @@ def test_a_key_is_shown_once_and_then_only_its_beginning(run: Run) -> None:
         assert opaque.fingerprint(key) not in listed.out
 
 
+def test_a_key_says_what_it_is_for(run: Run) -> None:
+    said = "invoices, on app-2"
+    made = run("apikeys", "create", "--name", "billing", "--description", said, "--json")
+    assert made.json["description"] == said
+    assert said in run("apikeys", "list").out
+    refused = run("apikeys", "create", "--name", "other", "--description", "a\nb", "--json")
+    assert (refused.code, refused.json["code"]) == (2, "bad_description")
+
+
 def test_on_stdout_there_is_the_key_and_nothing_else(run: Run) -> None:
     made = run("apikeys", "create", "--name", "web", "--kind", "publishable")
     assert opaque.parse(made.out.strip()) == "publishable"

@@ -63,6 +63,7 @@ def list_command(everything: bool, data_dir: str | None, as_json: bool) -> None:
     type=click.Choice(["anon", "service_role"]),
     help="Of a legacy key; the other kinds have their own.",
 )
+@click.option("--description", help="What it is for, on one line; never the key itself.")
 @click.option("--output", metavar="FILE", help="Write the key to this new file (0600) instead.")
 @reason_option
 @actor_option
@@ -70,6 +71,7 @@ def list_command(everything: bool, data_dir: str | None, as_json: bool) -> None:
 @json_option
 def create(
     name: str,
+    description: str | None,
     kind: str,
     role: str | None,
     output: str | None,
@@ -92,7 +94,7 @@ def create(
     async def make() -> tuple[ApiKeyRecord, Secret]:
         async with ring_access(data_dir, unseal=kind == "legacy") as access:
             intent = Intent(now(), actor_name(actor), reason)
-            return await _create(access, intent, name, kind, role)
+            return await _create(access, intent, name, description, kind, role)
 
     record, secret = asyncio.run(make())
     payload = _payload(record)
@@ -107,7 +109,12 @@ def create(
 
 
 async def _create(
-    access: RingAccess, intent: Intent, name: str, kind: str, role: str | None
+    access: RingAccess,
+    intent: Intent,
+    name: str,
+    description: str | None,
+    kind: str,
+    role: str | None,
 ) -> tuple[ApiKeyRecord, Secret]:
     from keyturn.flows import apikeys
 
@@ -122,6 +129,7 @@ async def _create(
             name=name,
             key=shared_secret_key(await _legacy_secret(access)),
             entropy=entropy,
+            description=description,
         )
     return await apikeys.create(
         access.api_keys,
@@ -129,6 +137,7 @@ async def _create(
         kind="publishable" if kind == "publishable" else "secret",
         name=name,
         entropy=entropy,
+        description=description,
     )
 
 
@@ -253,6 +262,7 @@ def _payload(record: ApiKeyRecord) -> dict[str, Any]:
         "kind": record.kind,
         "role": record.role,
         "prefix": record.prefix,
+        "description": record.description,
         "created_at": record.created_at,
         "last_used_at": record.last_used_at,
         "revoked_at": record.revoked_at,
@@ -271,10 +281,11 @@ def _describe(records: Sequence[ApiKeyRecord]) -> str:
             _moment(record.created_at),
             _moment(record.last_used_at),
             "active" if record.active else f"revoked {_moment(record.revoked_at)}",
+            record.description or "",
         )
         for record in records
     ]
-    return table(("NAME", "KIND", "ROLE", "KEY", "CREATED", "LAST USED", "STATE"), rows)
+    return table(("NAME", "KIND", "ROLE", "KEY", "CREATED", "LAST USED", "STATE", "FOR"), rows)
 
 
 def _moment(moment: datetime | None) -> str:

@@ -67,11 +67,14 @@ async def create_legacy(
     name: str,
     key: SigningKey,
     entropy: Entropy,
+    description: str | None = None,
 ) -> tuple[ApiKeyRecord, Secret]:
     """Sign a legacy ``anon`` or ``service_role`` JWT with the imported secret and register it."""
     check_name(name)
+    said = read_description(description)
     minted = legacy.mint(role, key, intent.now)
-    return await _add(store, intent, "legacy", role, name, minted, entropy), minted.secret
+    record = await _add(store, intent, "legacy", role, name, minted, entropy, said)
+    return record, minted.secret
 
 
 async def register_legacy(
