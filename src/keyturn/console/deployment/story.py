@@ -9,6 +9,7 @@ from typing import Final
 
 from keyturn.clock import from_unix
 from keyturn.console.deployment.jobs import Job
+from keyturn.console.timeline import Entry
 from keyturn.console.words import ago, clock, count
 from keyturn.doctor.finding import Severity
 from keyturn.doctor.readiness import Readiness
@@ -51,17 +52,6 @@ class Phase:
     reached: bool
     following: bool
     """Whether it is the next one."""
-
-
-@dataclass(frozen=True)
-class Entry:
-    """One moment of the timeline; ``kind`` is ``good``, ``wait``, ``bad`` or empty."""
-
-    at: datetime | None
-    kind: str
-    word: str
-    text: str
-    more: str = ""
 
 
 @dataclass(frozen=True)
