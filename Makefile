@@ -50,6 +50,7 @@ bench: setup ## Measure side by side and print ratios
 screenshots: setup ## Take the console's pictures into docs/images (needs chromium)
 	@$(BIN)/python scripts/console_screenshots.py
 	@$(BIN)/python scripts/deployment_screenshots.py
+	@$(BIN)/python scripts/small_pictures.py
 
 mutants: setup ## Change the verifier's code in small ways; list what no test notices
 	@$(BIN)/python -m pip --disable-pip-version-check install --quiet -c constraints.txt --group mutants

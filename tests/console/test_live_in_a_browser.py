@@ -7,6 +7,7 @@ from tests.conftest import Database
 from tests.support.browser import why_not
 from tests.support.console import open_console
 from tests.support.console_browser import enter, opened
+from tests.support.console_scene import lived_in
 
 from keyturn.flows import keys
 from keyturn.keyring.change import Intent
@@ -17,6 +18,12 @@ pytestmark = [
     pytest.mark.skipif(REASON is not None, reason=str(REASON)),
     pytest.mark.timeout(180),
 ]
+_PLACES = """
+window.places = () => Object.fromEntries([...document.querySelectorAll('h1, h2, article, tr, li')]
+  .map((one, number) =>
+    [`${number} ${one.innerText}`, Math.round(one.getBoundingClientRect().top)]));
+addEventListener('DOMContentLoaded', () => { window.first = window.places(); });
+"""
 
 
 async def test_the_ring_and_a_waiting_dialogue_move_by_themselves(database: Database) -> None:
@@ -43,6 +50,22 @@ async def test_the_ring_and_a_waiting_dialogue_move_by_themselves(database: Data
         await page.wait_for_url("**/signing-keys")
         assert await page.locator(".lane.previously_used article").count() == 1
     assert said == []
+
+
+async def test_nothing_jumps_when_live_updates_begin(database: Database) -> None:
+    """What the server sends first is what the page shows, and every line stays where it was."""
+    hands = await lived_in(database)
+    async with opened(hands) as page:
+        await page.add_init_script(_PLACES)
+        await enter(page)
+        for width in (1200, 360):
+            await page.set_viewport_size({"width": width, "height": 800})
+            for path in ("/", "/signing-keys", "/signing-keys/rotate", "/jwks", "/inbox"):
+                await page.goto(path)
+                await page.locator("[data-live-state=on]").wait_for()
+                first, now = await page.evaluate("[window.first, window.places()]")
+                assert len(first) > 1
+                assert now == first, (path, width)
 
 
 async def test_a_page_that_was_left_open_says_that_the_session_ended(database: Database) -> None:
