@@ -34,7 +34,7 @@ _HOOKS: Final = (
     (422, "hook_timeout"),
     (422, "hook_timeout_after_retry"),
     (422, "hook_payload_over_size_limit"),
-    (422, "hook_payload_invalid_content_type"),
+    (400, "hook_payload_invalid_content_type"),
 )
 _LIMIT: Final = ((429, "over_request_rate_limit"),)
 _CAPTCHA: Final = ((400, "captcha_failed"),)
