@@ -6,6 +6,7 @@ profiles foresee is :func:`keyturn.migrate.proof.refuted`'s.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
@@ -24,6 +25,8 @@ from keyturn.profiles.functions import Script, script_of
 
 _METHODS: Final = ("GOTRUE_JWT_VALID_METHODS", "GOTRUE_JWT_VALIDMETHODS")
 _NEW_ALGORITHM: Final = "ES256"
+_SEEDS: Final = re.compile(r"seeds\.exs|\bRelease\.seeds\b")
+"""In a start command: Realtime's own script, and what the community's chart evaluates."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +76,7 @@ def _realtime(inventory: Inventory) -> Iterator[Blocker]:
     if service is None:
         return
     seeds = service.get("SEED_SELF_HOST")
-    in_command = "seeds.exs" in (text(service.command) or "") if service.command else False
+    in_command = _SEEDS.search(text(service.command) or "") is not None
     if not in_command and (text(seeds) or "").strip().lower() != "true":
         yield Blocker(
             f"{service.name} does not take its keys from the environment: SEED_SELF_HOST is not "
