@@ -46,6 +46,13 @@ def _broken(deployment: Deployment) -> None:
 
 async def _migration(scene: Scene, folder: Path, name: str, shape: dict[str, Any]) -> None:
     async with opened(scene, **shape) as page:
+        if not name:
+            await page.goto("/migrate/rehearsal")
+            await page.get_by_role("button", name="Begin the rehearsal").click()
+            await page.get_by_role("row").first.wait_for(timeout=180_000)
+            own = page.locator("p code").first
+            await own.evaluate("element => element.textContent = '/srv/supabase'")
+            await _save(page, folder, "deployment-rehearsal")
         await page.goto("/migrate")
         await _save(page, folder, f"deployment-migrate{name}")
         await page.get_by_role("button", name="Look at the plan").click()

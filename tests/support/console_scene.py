@@ -93,6 +93,10 @@ _SESSION = """
 insert into auth.sessions (id, user_id, created_at, updated_at, refreshed_at, user_agent, ip)
 values (gen_random_uuid(), $1, $2, $3, $3 at time zone 'utc', $4, '192.0.2.7')
 """
+_IDENTITY = """
+insert into auth.identities (provider_id, user_id, identity_data, provider, created_at, updated_at)
+values ($1::text, $1::uuid, json_build_object('email', $2::text), $3, $4, $4)
+"""
 _AGENTS = (
     "Mozilla/5.0 (X11; Linux x86_64; rv:130.0) Gecko/20100101 Firefox/130.0",
     "Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) Version/18.0 Safari/604.1",
@@ -115,6 +119,8 @@ async def _people(database: Database, hands: Hands) -> None:
         created = now - timedelta(days=40 - number)
         last = now - timedelta(hours=number + 1)
         await pool.execute(_USER, user_id, f"{name}@example.com", created, last, banned)
+        for provider in ("email", "github")[: 1 + (name == "ada")]:
+            await pool.execute(_IDENTITY, user_id, f"{name}@example.com", provider, created)
         for place, agent in enumerate(_AGENTS[: 0 if banned else 3 - number % 3]):
             seen = now - timedelta(minutes=4 + 15 * place + number)
             await pool.execute(_SESSION, user_id, now - timedelta(days=3 + place), seen, agent)
