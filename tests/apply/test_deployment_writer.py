@@ -108,6 +108,17 @@ def test_what_cannot_be_written_is_refused_before_anything_starts(
         tmp_path.chmod(0o700)
 
 
+def test_a_file_of_somebody_else_is_not_called_read_only(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / ".env").write_bytes(b"old")
+    access = os.access
+    monkeypatch.setattr(os, "access", lambda path, how: how != os.W_OK and access(path, how))
+    with pytest.raises(CannotWrite, match="may not be written by this user") as refusal:
+        DeploymentWriter(tmp_path).check_writable(".env")
+    assert "owner of the file" in (refusal.value.hint or "")
+
+
 def test_a_failed_write_leaves_the_old_file_and_nothing_else(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -101,3 +101,18 @@ def test_a_plan_is_named_after_the_algorithm(run: RunWith, legacy: Deployment) -
 def test_a_step_that_changes_nothing_says_so(run: RunWith, asymmetric: Deployment) -> None:
     shown = run("migrate", str(asymmetric.folder), "--phase", "1", *SHOWN)
     assert re.search(r"2\. Auth publishes .*\n   nothing: it is so already\n", shown.out)
+
+
+def test_what_cannot_be_read_is_said_to_be_taken_for_granted(
+    run: RunWith, legacy: Deployment
+) -> None:
+    script = "volumes/api/envoy/lds.template.yaml"
+    assert "taken for granted" not in flat(run("migrate", str(legacy.folder), *SHOWN))
+    legacy.remove(script)
+    told = flat(run("migrate", str(legacy.folder), *SHOWN))
+    assert f"{script}: the file is mounted and not there, so what it does is taken for" in told
+
+
+def test_a_folder_without_a_compose_file_has_no_line_one(run: RunWith, tmp_path: Path) -> None:
+    refused = run("migrate", str(tmp_path), "--dry-run")
+    assert "compose.yaml: there is no compose file in this folder" in refused.err

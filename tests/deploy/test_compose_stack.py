@@ -58,7 +58,7 @@ def test_compose_file_from_the_environment_and_from_dot_env() -> None:
 
 
 def test_a_named_file_that_is_not_there() -> None:
-    with pytest.raises(Unreadable, match=r"^nowhere\.yml, line 1"):
+    with pytest.raises(Unreadable, match=r"^nowhere\.yml: there is no"):
         read(files("compose.yaml"), files=("nowhere.yml",))
     with pytest.raises(Unreadable, match="no such env file"):
         read(files("compose.yaml"), env_files=("nowhere.env",))

@@ -62,7 +62,7 @@ def test_a_file_that_may_not_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyP
         return really(self, *arguments, **options)  # type: ignore[call-overload]
 
     monkeypatch.setattr(Path, "open", refuse)
-    with pytest.raises(Unreadable, match=r"^\.env, line 1.*may not read") as caught:
+    with pytest.raises(Unreadable, match=r"^\.env: .*may not read") as caught:
         inventory(FolderSource(made.folder), Ask())
     assert caught.value.hint is not None
     forbidden.clear()

@@ -32,8 +32,12 @@ class FolderSource:
             with target.open("rb") as stream:
                 return stream.read(MAX_BYTES + 1)
         except PermissionError:
-            hint = "Run Keyturn as the user who runs Compose."
-            raise Unreadable(Place(path, 1), "this user may not read the file", hint=hint) from None
+            raise Unreadable(
+                Place(path, 1),
+                "this user may not read the file",
+                hint="Run Keyturn as the user who runs Compose.",
+                whole=True,
+            ) from None
         except (OSError, ValueError, RuntimeError):
             return None
 

@@ -25,6 +25,7 @@ from keyturn.secret import Secret
 from keyturn.secret_access import reveal
 
 _NEW_MODE: Final = 0o600
+_OWNER: Final = "Run Keyturn as the owner of the file, or with sudo."
 _PATTERN: Final = ".{name}.keyturn-new"
 _PENDING: Final = ".{name}.keyturn-now"
 
@@ -66,6 +67,8 @@ class DeploymentWriter:
         target = self._target(path)
         if target.exists() and not target.is_file():
             raise _refusal(path, "is not a regular file", "Move it away, then try again.")
+        if target.exists() and target.stat().st_mode & 0o222 and not os.access(target, os.W_OK):
+            raise _refusal(path, "may not be written by this user", _OWNER)
         if target.exists() and not _writable(target):
             raise _refusal(path, "is read-only", f"Run `chmod u+w {path}` if it may change.")
         folder = _existing(target.parent)
@@ -143,7 +146,7 @@ class DeploymentWriter:
             raise _refusal(
                 path,
                 "belongs to another user, and would not after it was replaced",
-                "Run Keyturn as the owner of the file, or with sudo.",
+                _OWNER,
             )
 
 

@@ -59,7 +59,9 @@ class Loader:
         """Return the documents of one file, interpolated, with paths from the top."""
         content = self.files.content(path)
         if content is None:
-            raise Unreadable(Place(path, 1), "the compose file is not there or may not be read")
+            raise Unreadable(
+                Place(path, 1), "the compose file is not there or may not be read", whole=True
+            )
         found = documents(path, content)
         if not found:
             raise Unreadable(Place(path, 1), "the compose file is empty")

@@ -63,7 +63,7 @@ def stack(files: Files, ask: Ask) -> Stack:
         found.folder = folder_of(found.files[0])
     for path in found.files:
         if not files.exists(path):
-            raise Unreadable(Place(path, 1), "there is no such compose file")
+            raise Unreadable(Place(path, 1), "there is no such compose file", whole=True)
     return found
 
 
@@ -79,7 +79,7 @@ def _read_env_files(found: Stack, files: Files, ask: Ask) -> None:
             found.variables.add(dotenv.parse(path, text, ask.environment.get, earlier))
             found.commented.update(dotenv.commented(path, text))
         elif named:
-            raise Unreadable(Place(path, 1), "there is no such env file")
+            raise Unreadable(Place(path, 1), "there is no such env file", whole=True)
     if not named and not disabled and files.text(default) is None:
         found.notes.append(_without_env(found.folder, files))
 
@@ -123,7 +123,7 @@ def _default(found: Stack, files: Files) -> tuple[str, ...]:
     if not winners:
         place = Place(join(found.folder, DEFAULT_NAMES[0]), 1)
         hint = f"Compose looks for {', '.join(DEFAULT_NAMES)}; name others with --file."
-        raise Unreadable(place, "there is no compose file in this folder", hint=hint)
+        raise Unreadable(place, "there is no compose file in this folder", hint=hint, whole=True)
     for chosen in (winners, overrides):
         if len(chosen) > 1:
             message = f"Compose takes {chosen[0]} and not {', '.join(chosen[1:])}"

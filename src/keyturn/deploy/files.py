@@ -28,7 +28,7 @@ class Files:
         if path not in self._content:
             content = self.source.read(path)
             if content is not None and len(content) > MAX_BYTES:
-                raise Unreadable(Place(path, 1), "the file is larger than 4 MiB")
+                raise Unreadable(Place(path, 1), "the file is larger than 4 MiB", whole=True)
             self._content[path] = content
             if content is not None:
                 digest = hashlib.sha256(content).hexdigest()

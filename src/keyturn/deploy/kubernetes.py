@@ -30,7 +30,7 @@ def read(source: Source, ask: Ask) -> Inventory:
     for path in ask.files or manifests(files):
         content = files.content(path)
         if content is None:
-            raise Unreadable(Place(path, 1), "there is no such file")
+            raise Unreadable(Place(path, 1), "there is no such file", whole=True)
         if b"{{" in content and b"}}" in content:
             raise Unreadable(_template(path, content), "this is a template, not a manifest",
                              hint="Give Keyturn what `helm template` prints.")  # fmt: skip

@@ -31,10 +31,14 @@ class Unreadable(KeyturnError):
 
     code = "unreadable_deployment"
 
-    def __init__(self, place: Place, problem: str, *, hint: str | None = None) -> None:
-        """``problem`` is a sentence without the values that stand there."""
-        super().__init__(
-            f"{place.file}, line {place.line}, column {place.column}: {problem}", hint=hint
-        )
+    def __init__(
+        self, place: Place, problem: str, *, hint: str | None = None, whole: bool = False
+    ) -> None:
+        """``problem`` is a sentence without the values that stand there.
+
+        ``whole``: it is the file's, and of no line in it.
+        """
+        where = "" if whole else f", line {place.line}, column {place.column}"
+        super().__init__(f"{place.file}{where}: {problem}", hint=hint)
         self.place = place
         self.problem = problem

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Final
 
-from keyturn.deploy.inventory import Inventory
+from keyturn.deploy.inventory import Inventory, Kind
 from keyturn.deploy.read import inventory
 from keyturn.deploy.rewrite import Style
 from keyturn.deploy.rewrite_overlay import Overlay
@@ -124,7 +124,7 @@ def propose(
     carried_out = steps if deployment.proves else tuple(map(_without_checks, steps))
     told = (
         *warnings,
-        *_not_started(deployment.inventory),
+        *_not_seen(deployment.inventory),
         *(() if deployment.proves else (_UNPROVEN,)),
     )
     prepared = build_plan(
@@ -143,8 +143,12 @@ def propose(
     return Proposal(prepared, told)
 
 
-def _not_started(found: Inventory) -> Iterator[str]:
-    """Yield what Compose would not start, and so is left without the new keys."""
+def _not_seen(found: Inventory) -> Iterator[str]:
+    """Yield what is foreseen blindly, and what is left without the new keys."""
+    for service in found.services.values():
+        for one in service.documents if service.kind is not Kind.DATABASE else ():
+            if one.problem:
+                yield f"{one.path}: {one.problem}, so what it does is taken for granted."
     for note in found.notes:
         if note.code == "not_reached" and "profiles" in note.message:
             yield (
