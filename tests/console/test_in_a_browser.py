@@ -29,10 +29,12 @@ async def paths_of(hands: Hands) -> list[str]:
     ring = await hands.services.bench.store.load()
     (first, *_) = [key for key in await hands.services.api_keys.list() if key.active]
     former = next(key for key in ring.keys if key.state == "previously_used")
+    gone = next(key for key in ring.keys if key.state == "revoked")
     return [
         "/", "/signing-keys", "/signing-keys/new", "/signing-keys/rotate",
         f"/signing-keys/{ring.in_use.kid}", f"/signing-keys/{former.kid}/revoke",
-        f"/signing-keys/{ring.standby[0].kid}/revoke", "/api-keys", "/api-keys/new",
+        f"/signing-keys/{ring.standby[0].kid}/revoke", f"/signing-keys/{gone.kid}/delete",
+        "/api-keys", "/api-keys/new",
         f"/api-keys/{first.id}/change", f"/api-keys/{first.id}/revoke", "/api-keys/legacy/off",
         "/jwks", "/audit-log",
         "/users", "/users?q=nobody", f"/users/{person_id('ada')}", f"/users/{person_id('ada')}/ban",
