@@ -17,10 +17,13 @@ from keyturn.cli.rehearse_markdown import markdown
 from keyturn.cli.rehearse_progress import Progress
 from keyturn.cli.rehearse_text import text
 from keyturn.deploy.inventory import Kind
+from keyturn.errors import Detail
+from keyturn.flows.apply_plan import StepFailed
 from keyturn.flows.ports.rehearsal import LocalPart
 from keyturn.flows.rehearse import Moment
 from keyturn.flows.rehearse_ledger import Act, Intrusion, Ledger, Outcome, Refusal
 from keyturn.flows.rehearse_report import Report
+from keyturn.migrate.refusals import CannotMigrate
 
 pytestmark = pytest.mark.timeout(300)
 NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
@@ -42,7 +45,7 @@ def report() -> Report:
     phase.steps = ("Everybody learns",)
     ledger.refused(Refusal(act, "HS256 user token", 401, "PGRST301", "No <b>key</b>", "because"))
     ledger.forged(Intrusion(Kind.STORAGE, "legacy key", True), accepted=True)
-    ledger.end(Outcome.FAILED, "It was taken back.", "Mend it.")
+    ledger.end(Outcome.FAILED, StepFailed("It was taken back.", hint="Mend it."))
     return Report.of(ledger, [LocalPart("auth", Kind.AUTH, "Keyturn's own", "auth 2.196.0")])
 
 
@@ -60,8 +63,28 @@ def test_a_deployment_that_cannot_migrate_exits_5_and_says_why(tmp_path: Path) -
     assert [one["name"] for one in found["phases"]] == ["before", "phase 1"]
     assert "2.157.0" in found["phases"][1]["reason"]
     assert "phase 1" in result.stderr
-    assert "not possible" in target.read_text()
+    details = found["phases"][1]["details"]
+    assert len(details) > 2
+    assert all(one["place"] and one["remedy"] for one in details)
+    written = target.read_text()
+    assert "not possible" in written
+    assert all(f"\n- {one['place']}: " in written for one in details)
     assert {one["kind"] for one in found["parts"]} >= {"auth", "rest", "realtime", "storage"}
+
+
+def test_everything_that_stands_in_the_way_has_its_line_and_its_fix() -> None:
+    ledger = Ledger(lambda: NOW, lambda _: None)
+    ledger.begin("phase 1", "Phase 1")
+    both = [Detail("auth is old.", ".env:1", "Upgrade."), Detail("rest is old.", None, None)]
+    refused = CannotMigrate("auth is old. rest is old.", hint="Upgrade.").listing(both)
+    ledger.end(Outcome.NOT_POSSIBLE, refused)
+    shown = text(Report.of(ledger, []), "Rehearsal")
+    assert (
+        "  not possible: 2 things stand in the way\n"
+        "  - .env:1: auth is old.\n"
+        "    fix: Upgrade.\n"
+        "  - rest is old.\n"
+    ) in shown
 
 
 def test_no_output_holds_a_secret(tmp_path: Path) -> None:

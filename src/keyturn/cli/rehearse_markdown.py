@@ -9,6 +9,7 @@ from keyturn.cli.rehearse_text import sentence
 from keyturn.flows.rehearse_ledger import total
 
 if TYPE_CHECKING:
+    from keyturn.errors import Detail
     from keyturn.flows.rehearse_ledger import Phase
     from keyturn.flows.rehearse_report import Report
 
@@ -60,7 +61,9 @@ def _phase(phase: Phase) -> Iterator[str]:
     yield ""
     yield f"{phase.outcome.value}, {round(phase.seconds)} s of the deployment's time."
     yield ""
-    if phase.reason:
+    if len(phase.details) > 1:
+        yield from _list(None, [_detail(one) for one in phase.details])
+    elif phase.reason:
         yield f"{_text(phase.reason)} {_text(phase.hint or '')}".rstrip()
         yield ""
     yield from _list(None, [*(f"step: {one}" for one in phase.steps), *phase.waits, *phase.notes])
@@ -75,6 +78,11 @@ def _phase(phase: Phase) -> Iterator[str]:
             for one, count in phase.intrusions.items()
         ],
     )
+
+
+def _detail(one: Detail) -> str:
+    place = f"{one.place}: " if one.place else ""
+    return f"{place}{one.problem} {one.remedy or ''}".rstrip()
 
 
 def _list(title: str | None, items: list[str]) -> Iterator[str]:

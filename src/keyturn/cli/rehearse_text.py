@@ -57,8 +57,14 @@ def _phase(phase: Phase) -> Iterator[str]:
 
 def _outcome(phase: Phase) -> Iterator[str]:
     if phase.outcome in (Outcome.NOT_POSSIBLE, Outcome.FAILED):
-        yield f"  {paint(phase.outcome.value, 'red')}: {phase.reason}"
-        if phase.hint:
+        several = len(phase.details) > 1
+        reason = f"{len(phase.details)} things stand in the way" if several else phase.reason
+        yield f"  {paint(phase.outcome.value, 'red')}: {reason}"
+        for one in phase.details if several else ():
+            yield f"  - {f'{one.place}: ' if one.place else ''}{one.problem}"
+            if one.remedy:
+                yield f"    {paint('fix:', 'cyan')} {one.remedy}"
+        if phase.hint and not (several and phase.details[0].remedy):
             yield f"  {paint('hint', 'cyan')}: {phase.hint}"
 
 

@@ -199,10 +199,10 @@ class Rehearsal:
             self._note(proposal.warnings)
             await self.apply(proposal, before)
         except StepFailed as failed:
-            self.ledger.end(Outcome.FAILED, failed.message, failed.hint)
+            self.ledger.end(Outcome.FAILED, failed)
             return False
         except KeyturnError as refused:
-            self.ledger.end(Outcome.NOT_POSSIBLE, refused.message, refused.hint)
+            self.ledger.end(Outcome.NOT_POSSIBLE, refused)
             return False
         self.learn()
         self.ledger.end(Outcome.DONE)

@@ -14,6 +14,7 @@ from typing import Final
 
 from keyturn.clock import Clock
 from keyturn.deploy.inventory import Kind
+from keyturn.errors import Detail, KeyturnError, RefusedUnsafe
 
 PATIENCE: Final = timedelta(seconds=120)
 
@@ -75,6 +76,8 @@ class Phase:
     outcome: Outcome = Outcome.UNDER_WAY
     reason: str | None = None
     hint: str | None = None
+    details: tuple[Detail, ...] = ()
+    """Every reason, where there are several."""
     seconds: float = 0.0
     """Of the rehearsal's clock."""
     steps: tuple[str, ...] = ()
@@ -125,10 +128,13 @@ class Ledger:
         self.phases.append(Phase(name, title, self._clock()))
         return self.now
 
-    def end(self, outcome: Outcome, reason: str | None = None, hint: str | None = None) -> None:
-        """End it."""
+    def end(self, outcome: Outcome, problem: KeyturnError | None = None) -> None:
+        """End it; ``problem`` says why it did not go well."""
         phase = self.now
-        phase.outcome, phase.reason, phase.hint = outcome, reason, hint
+        phase.outcome = outcome
+        if problem is not None:
+            phase.reason, phase.hint = problem.message, problem.hint
+            phase.details = problem.details if isinstance(problem, RefusedUnsafe) else ()
         phase.seconds = (self._clock() - phase.began).total_seconds()
 
     def passed(self, act: Act) -> None:

@@ -100,7 +100,7 @@ class NaiveRehearsal(Rehearsal):
         except KeyturnError as problem:
             if self.ledger.now.name != name:
                 self.begin(name, name)
-            self.ledger.end(Outcome.NOT_POSSIBLE, problem.message, problem.hint)
+            self.ledger.end(Outcome.NOT_POSSIBLE, problem)
             return
         self.learn()
         if ends_legacy:

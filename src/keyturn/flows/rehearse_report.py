@@ -81,6 +81,7 @@ def _phase(phase: Phase) -> dict[str, object]:
         "outcome": phase.outcome.value,
         "reason": phase.reason,
         "hint": phase.hint,
+        "details": [one.as_dict() for one in phase.details],
         "seconds": round(phase.seconds),
         "steps": list(phase.steps),
         "waits": list(phase.waits),
