@@ -168,6 +168,9 @@ def _page() -> Iterator[str]:
     yield from _own()
     yield from _table("Settings", "Variable", setting_rows())
     yield from _table("Providers", "Provider", provider_rows(), code=False)
+    yield "## Why some things stay different\n"
+    yield from (f"- {line}" for line in GOTRUE["stays"]["lines"])
+    yield ""
     yield "## Error codes\n"
     yield "A test produces each of those that occur.\n"
     yield from _lines("Code", code_rows())

@@ -24,6 +24,7 @@ from keyturn.authserver.reporting import Log
 from keyturn.flows.keys_start import ensure
 from keyturn.flows.plane import AuthPlane
 from keyturn.secret import Secret
+from keyturn.wiring.cleaning import cleaning
 from keyturn.wiring.first_keys import first_keys
 from keyturn.wiring.locations import Locations, auth_database, locations
 from keyturn.wiring.messages import open_messages
@@ -91,7 +92,7 @@ async def open_auth(
         _, watcher = await open_ring(pool, master_sealer(_where(settings)))
         await watcher.start()
         try:
-            async with _gauges(metrics, pool, watcher):
+            async with _gauges(metrics, pool, watcher), cleaning(settings, pool, log):
                 plane = auth_plane(
                     settings.accounts,
                     pool,

@@ -71,6 +71,7 @@ class ProcessSettings:
     log_level: str
     log_format: str
     metrics_host: str
+    cleanup: bool = False
     metrics_port: int | None = None
     data_dir: str | None = None
     database_url: Secret | None = None

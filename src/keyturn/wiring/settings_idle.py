@@ -42,7 +42,6 @@ IDLE: Final[tuple[Idle, ...]] = (
         "the pool keeps GOTRUE_DB_MAX_POOL_SIZE connections",
     ),
     Idle(r"DB_MIGRATIONS_PATH", "migrations come with Keyturn and leave schema auth alone"),
-    Idle(r"DB_CLEANUP_ENABLED", "what has expired counts no longer; Keyturn deletes no old rows"),
     Idle(r"INDEX_WORKER_\w+", "Keyturn's migrations make the indexes"),
     Idle(r"RELOADING_\w+", "key changes need no reload; other settings are read at start"),
     Idle(r"(METRICS|TRACING|PROFILER)_\w+", "set KEYTURN_METRICS_PORT for Prometheus"),

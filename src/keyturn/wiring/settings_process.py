@@ -115,6 +115,14 @@ PROCESS: Final[Mapping[str, tuple[Setting, ...]]] = {
             "process.pool_size",
             "Connections of each worker. 0 (unlimited in GoTrue) means 10.",
         ),
+        _row(
+            "GOTRUE_DB_CLEANUP_ENABLED",
+            read.boolean,
+            "false",
+            "process.cleanup",
+            "Remove what counts no longer, a day after: revoked refresh tokens, sessions that have "
+            "ended, flows, challenges, factors that nobody verified.",
+        ),
     ),
     "Signing keys": (
         _row(
