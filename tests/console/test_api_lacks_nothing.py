@@ -50,6 +50,7 @@ ROWS: dict[tuple[str, str], tuple[str, ...]] = {
     ("GET", "/live/rotate"): ("GET /ring",),
     ("GET", "/live/inbox"): ("GET /inbox",),
     ("GET", "/live/jwks"): ("GET /jwks/fetches",),
+    ("POST", "/verifiers/ask"): ("POST /verifiers/ask",),
     ("POST", "/signing-keys/new"): (f"POST {KEYS}",),
     ("POST", "/signing-keys/rotate"): (f"PATCH {KEY}",),
     ("POST", "/signing-keys/{kid:path}/revoke"): (f"PATCH {KEY}",),

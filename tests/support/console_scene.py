@@ -17,7 +17,9 @@ from tests.support.console import Hands, open_console
 from keyturn.apikeys.opaque import OpaqueKind
 from keyturn.console.app import console_app
 from keyturn.console.counts import Counts
+from keyturn.console.witnesses import Witnesses
 from keyturn.flows import apikeys, keys
+from keyturn.flows.canaries import Answer, Testimony
 from keyturn.flows.ports.apikeys import Role
 from keyturn.flows.ports.inbox import CaughtMail
 from keyturn.gateway.traffic import Fetch, Shown, Traffic, Verdict
@@ -76,8 +78,11 @@ async def lived_in(database: Database) -> Hands:
     hands.services = replace(
         hands.services,
         counts=Counts(hands.services.desk, lambda: _an_hour(hands)),
+        witnesses=Witnesses(lambda intent: _asked(hands, intent)),
         inbox=lambda: (_mail(hands),),
     )
+    assert hands.services.witnesses is not None
+    await hands.services.witnesses.ask(_who(hands))
     used = [record for record in await services.api_keys.list() if record.active]
     await services.api_keys.touch({record.id: hands.now for record in used if record.name != "ios"})
     return hands
@@ -142,6 +147,18 @@ async def _an_hour(hands: Hands) -> Traffic:
         Shown("rest", former.kid, former.alg): Verdict(961, 0, now - timedelta(minutes=1)),
     }
     return Traffic(now - timedelta(hours=1), fetches, {"ES256": 3120}, {}, verdicts)
+
+
+async def _asked(hands: Hands, intent: Intent) -> Testimony:
+    """What honest verifiers say."""
+    ring = await hands.services.bench.store.load()
+    told = []
+    for service, yes, no in (
+        ("auth", "403 user_not_found", "403 bad_jwt"), ("rest", "404 PGRST205", "401 PGRST301"),
+    ):  # fmt: skip
+        told += [Answer(service, key.kid, True, yes) for key in (ring.in_use, *ring.standby)]
+        told.append(Answer(service, None, False, no))
+    return Testimony(intent.now, told)
 
 
 def _mail(hands: Hands) -> CaughtMail:

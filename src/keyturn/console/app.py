@@ -70,6 +70,7 @@ LIVE: Final[tuple[tuple[str, Fragment], ...]] = (
 
 # What changes something (POST).
 ACTIONS: Final[tuple[tuple[str, Handler], ...]] = (
+    ("/verifiers/ask", overview.ask),
     ("/signing-keys/new", signing_keys.create),
     ("/signing-keys/rotate", signing_keys.rotate),
     ("/signing-keys/{kid:path}/revoke", signing_keys.revoke),

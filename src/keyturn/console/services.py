@@ -15,6 +15,7 @@ from keyturn.console.overview import Addresses, PartLine
 from keyturn.console.password import Password
 from keyturn.console.sessions import Sessions
 from keyturn.console.streams import Streams
+from keyturn.console.witnesses import Witnesses
 from keyturn.flows.desk import Desk
 from keyturn.flows.keys import Bench
 from keyturn.flows.ports.apikeys import ApiKeyRecord, ApiKeyStore
@@ -82,6 +83,8 @@ class Services(Reception):
     desk: Desk | None = None
     """The accounts; None when another server keeps them."""
     counts: Counts = field(default_factory=Counts)
+    witnesses: Witnesses | None = None
+    """Asks the verifiers of this deployment; None when there are none to ask."""
     legacy_key: SigningKey | None = field(default=None, repr=False)
     """The ``JWT_SECRET`` that this process was started with."""
 

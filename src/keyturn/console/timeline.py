@@ -63,8 +63,8 @@ def _former(facts: Facts) -> Iterator[Entry]:
             continue
         if until > facts.now:
             why = (
-                "The last token that it signed expires then. Revoked sooner, its users would get "
-                f"401 until they refresh. {_carried(facts, key)}"
+                f"The last token that it signed expires then{_kept(key, until)}. Revoked sooner, "
+                f"its users would get 401 until they refresh. {_carried(facts, key)}"
             )
             left_over = f"{left(until - facts.now)} left"
             yield Entry(until, "wait", left_over, f"{_named(key)} may be revoked", why.strip())
@@ -86,9 +86,12 @@ def _next(facts: Facts) -> Iterator[Entry]:
         why = f"{_named(key)} has been published long enough for every cache to have it."
         yield Entry(ready, "good", "ready", "Rotating is safe", why)
         return
+    wait, kept = facts.policy.publish_before_sign, facts.policy.jwks_max_age
     why = (
-        f"Published at {key.published_at:%H:%M} UTC. Until then a cache may hold a JWKS without "
-        f"it, and tokens that it signed would be refused there. {_learned(facts, key)}"
+        f"It was published at {key.published_at:%H:%M} UTC and waits "
+        f"{left(timedelta(seconds=wait))}: a cache may hold a JWKS without it for "
+        f"{left(timedelta(seconds=kept))}, a client for longer, and would refuse what it signed. "
+        f"{_learned(facts, key)}"
     )
     left_over = f"{left(ready - facts.now)} left"
     yield Entry(ready, "wait", left_over, f"{_named(key)} may sign", why.strip())
@@ -123,6 +126,13 @@ def _carried(facts: Facts, key: RingKey) -> str:
     if not number:
         return "No live token carries it."
     return f"≈ {count(number, 'live token')} {'carries' if number == 1 else 'carry'} it."
+
+
+def _kept(key: RingKey, until: datetime) -> str:
+    if key.retired_at is None:
+        return ""
+    length = left(until - key.retired_at)
+    return f", {length} after it stopped: the life of a token, and what clocks may differ"
 
 
 def _named(key: RingKey) -> str:

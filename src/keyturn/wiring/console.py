@@ -6,23 +6,28 @@ import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 from keyturn.adapters import system
 from keyturn.adapters.console_password import ConsolePassword
 from keyturn.adapters.envoy.traffic import RecentTraffic
+from keyturn.adapters.http_client import StandardHttpClient
 from keyturn.adapters.postgres.account_store import PostgresAccountStore
 from keyturn.adapters.postgres.audit_store import PostgresAuditLog
 from keyturn.adapters.postgres.pool import Pool
 from keyturn.adapters.postgres.session_store import PostgresSessionStore
+from keyturn.adapters.postgres.token_log import PostgresTokenLog
 from keyturn.console.counts import Counts
 from keyturn.console.limiter import FailureLimiter
 from keyturn.console.overview import Addresses, PartLine
 from keyturn.console.services import Services
 from keyturn.console.sessions import Sessions
 from keyturn.console.streams import Streams
+from keyturn.console.witnesses import Witnesses
 from keyturn.errors import KeyturnError
+from keyturn.flows.canaries import Verifiers, ask_verifiers
 from keyturn.flows.desk import Desk
 from keyturn.flows.keys import Bench
 from keyturn.flows.ports.apikeys import ApiKeyStore
@@ -42,6 +47,7 @@ if TYPE_CHECKING:
     import uvicorn
 
 _COMPILE_AFTER: Final = 2.0
+_ASK_SECONDS: Final = 5.0
 
 
 @dataclass(frozen=True)
@@ -91,7 +97,20 @@ def console_services(
         password=ConsolePassword(plan.where.console_password, opened.hasher),
         counts=Counts(desk, watched.traffic),
         legacy_key=_legacy_key(plan.settings.process.legacy_secret),
+        witnesses=_witnesses(plan, opened),
     )
+
+
+def _witnesses(plan: Plan, opened: Opened) -> Witnesses:
+    verifiers = Verifiers(
+        urls=plan.gateway_upstreams(),
+        issuer=plan.issuer,
+        audience=plan.settings.accounts.jwt_aud,
+        http=StandardHttpClient(timeout=_ASK_SECONDS),
+        log=PostgresTokenLog(opened.pool),
+        entropy=system.entropy,
+    )
+    return Witnesses(partial(ask_verifiers, opened.store, verifiers))
 
 
 def _public_jwks(plan: Plan) -> str | None:

@@ -8,7 +8,7 @@ from typing import Final
 from starlette.responses import Response
 
 from keyturn.accounts.timestamps import optional_rfc3339, rfc3339
-from keyturn.console.api.call import Call
+from keyturn.console.api.call import Call, only
 from keyturn.console.audit_export import as_csv, as_json
 from keyturn.console.concerns import concerns
 from keyturn.console.errors import BadRequest, NotFound
@@ -17,6 +17,7 @@ from keyturn.console.facts import gather, look, read_before, read_filter
 from keyturn.console.fetches import fetches_of
 from keyturn.console.overview import statement
 from keyturn.console.timeline import timeline
+from keyturn.flows.canaries import Testimony
 from keyturn.flows.ports.audit import AuditLine
 
 MOST_LINES: Final = 10_000
@@ -25,7 +26,7 @@ MOST_LINES: Final = 10_000
 async def status(call: Call) -> object:
     """All of the overview: its sentence, the timeline, verifiers, what to see to, the parts."""
     view = await gather(call.services)
-    said, facts = statement(view), view.facts
+    said, facts, witnesses = statement(view), view.facts, call.services.witnesses
     return {
         "healthy": said.good,
         "statement": said.text,
@@ -40,7 +41,22 @@ async def status(call: Call) -> object:
             {**asdict(one), "last": rfc3339(one.last)} for one in (readers(facts) if facts else ())
         ],
         "problems": [asdict(one) for one in (concerns(facts) if facts else ())],
+        "testimony": _testimony(witnesses.last if witnesses else None),
     }
+
+
+async def ask_verifiers(call: Call) -> object:
+    """Show every verifier a token of each key that can sign, and a forgery."""
+    only(call.body)
+    if call.services.witnesses is None:
+        raise NotFound("There are no verifiers here that could be asked.")
+    return _testimony(await call.services.witnesses.ask(call.intent()))
+
+
+def _testimony(told: Testimony | None) -> object:
+    if told is None:
+        return None
+    return {"at": rfc3339(told.at), "answers": [asdict(one) for one in told.answers]}
 
 
 async def jwks(call: Call) -> object:

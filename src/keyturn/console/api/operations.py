@@ -112,6 +112,11 @@ OPERATIONS: Final[Sequence[Row]] = (
         "How things stand: a sentence, the timeline, verifiers, problems, parts", "Status",
     ),
     Row(
+        "POST", "/verifiers/ask", facts.ask_verifiers,
+        "Show every verifier a token of each key that can sign, and a forgery", "Testimony",
+        query=(_WHY,),
+    ),
+    Row(
         "GET", "/jwks", facts.jwks, "The JWKS as it is published now, against the ring",
         "Published", query=("public",),
     ),

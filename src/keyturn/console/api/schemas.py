@@ -123,6 +123,13 @@ SCHEMAS: Final[dict[str, Any]] = {
             "address": _TEXT, "last": _TIME, "knows_standby": _nullable(_FLAG),
         }),
         "problems": _array({"kind": _TEXT, "text": _TEXT, "remedy": _TEXT, "link": _TEXT}),
+        "testimony": _nullable({"$ref": "#/components/schemas/Testimony"}),
+    }),
+    "Testimony": _object({
+        "at": _TIME,
+        "answers": _array({
+            "service": _TEXT, "kid": _nullable(_TEXT), "accepted": _nullable(_FLAG), "words": _TEXT,
+        }),
     }),
     "Ring": _object({
         "version": _NUMBER,

@@ -33,7 +33,7 @@ MEANINGS: Final[Mapping[str, str]] = {
     "create": "an API key was made",
     "rename": "an API key has another name; the state shows both",
     "describe": "an API key has another description",
-    "mint_token": "a token was made by hand, on the command line",
+    "mint_token": "a token was made by hand, or as a canary that verifiers were asked with",
     "reseal": "the keys were sealed anew, with another master key",
     **_VISITS,
     **_ACCOUNTS,

@@ -9,6 +9,7 @@ from typing import Any
 from starlette.responses import Response
 
 from keyturn.console.concerns import concerns
+from keyturn.console.errors import NotFound
 from keyturn.console.evidence import readers, verifiers
 from keyturn.console.facts import gather
 from keyturn.console.overview import key_lines, statement
@@ -30,6 +31,14 @@ async def show(visit: Visit) -> Response:
     return visit.page("overview", log=lines, names=names, **facts)
 
 
+async def ask(visit: Visit) -> Response:
+    """``POST /verifiers/ask``: show every verifier a token of each key that can sign."""
+    if visit.services.witnesses is None:
+        raise NotFound
+    await visit.services.witnesses.ask(visit.intent())
+    return visit.seen("/#verifiers")
+
+
 async def fragment(visit: Visit) -> str:
     """Return what changes by itself: all but the words, the newest changes and the addresses."""
     return visit.html("overview_live", **await _facts(visit))
@@ -46,4 +55,5 @@ async def _facts(visit: Visit) -> dict[str, Any]:
         "concerns": concerns(facts) if facts else [],
         "verifiers": verifiers(facts) if facts else [],
         "readers": readers(facts) if facts else [],
+        "witnesses": visit.services.witnesses,
     }

@@ -167,6 +167,7 @@ async def _rotation(visit: Visit, error: KeyturnError | None) -> dict[str, Any]:
         "old": ring.in_use,
         "new": ring.standby[0] if ring.standby else None,
         "last_standby": len(ring.standby) == 1,
+        "witnesses": services.witnesses,
         "form": visit.form,
     }
 
