@@ -108,7 +108,8 @@ _LINKS: Final = (
         parse.send_limit,
         "30",
         "messages.mail_limit",
-        "Mails an hour from all processes together, or with a time: `30/10m`.",
+        "Mails an hour from all processes together, or with a time: `30/10m`; 0: none. As in "
+        "GoTrue they are not counted while `GOTRUE_MAILER_AUTOCONFIRM` is on.",
     ),
     _row(
         "GOTRUE_SMTP_MAX_FREQUENCY",
@@ -187,14 +188,16 @@ _SMS: Final = (
         parse.send_limit,
         "30",
         "messages.sms_limit",
-        "SMS an hour from all processes together, or with a time: `30/10m`.",
+        "SMS an hour from all processes together, or with a time: `30/10m`; 0: none. Not counted "
+        "while `GOTRUE_SMS_AUTOCONFIRM` is on, nor for test numbers.",
     ),
     _row(
         "GOTRUE_SMS_TEST_OTP",
         parse.test_codes,
         None,
         "messages.sms_test_codes",
-        "Numbers that get no SMS and have a fixed code: `4915112345:123456,…`.",
+        "Numbers that get no SMS and have a fixed code, as second factors too: "
+        "`4915112345:123456,…`.",
     ),
     _row(
         "GOTRUE_SMS_TEST_OTP_VALID_UNTIL",
