@@ -7,6 +7,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 
 import pytest
+from tests.support.app_page import app_pages
 from tests.support.apps import Apps, apps_of
 from tests.support.message_hooks import Taken, messages_taken
 from tests.support.oidc import OidcProvider, oidc_provider
@@ -27,6 +28,10 @@ EVERYTHING = {
     "GOTRUE_MFA_PHONE_MAX_FREQUENCY": "0s",
     "GOTRUE_MFA_PHONE_ENROLL_ENABLED": "true",
     "GOTRUE_MFA_PHONE_VERIFY_ENABLED": "true",
+    "GOTRUE_MFA_WEB_AUTHN_ENROLL_ENABLED": "true",
+    "GOTRUE_MFA_WEB_AUTHN_VERIFY_ENABLED": "true",
+    "GOTRUE_PASSKEY_ENABLED": "true",
+    "GOTRUE_WEBAUTHN_RP_ID": "localhost",
     "GOTRUE_SECURITY_MANUAL_LINKING_ENABLED": "true",
     "GOTRUE_OAUTH_SERVER_ENABLED": "true",
     "GOTRUE_OAUTH_SERVER_ALLOW_DYNAMIC_REGISTRATION": "true",
@@ -65,6 +70,8 @@ class World:
     apps: Apps
     provider: OidcProvider
     phones: Taken
+    origin: str
+    """Where the pages of the application are."""
 
     @property
     def auth_url(self) -> str:
@@ -77,6 +84,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     """A stack with everything on; its provider *google* is a certified one that speaks TLS."""
     folder = tmp_path_factory.mktemp("world")
     port, tls = free_port(), certificate(folder, "localhost")
+    site = free_port()
     google = {
         name: value
         for name, value in OidcProvider(f"https://localhost:{port}").variables.items()
@@ -87,7 +95,9 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     with ExitStack() as opened:
         phones = opened.enter_context(messages_taken())
         env |= phones.variables("SEND_SMS")
+        env["GOTRUE_SITE_URL"] = env["GOTRUE_WEBAUTHN_RP_ORIGINS"] = f"http://localhost:{site}"
         stack = opened.enter_context(running(folder / "data", env=env, notes=False))
         callback = f"{stack.url}/auth/v1/callback"
         provider = opened.enter_context(oidc_provider(port, callback, tls))
-        yield World(opened.enter_context(apps_of(stack)), provider, phones)
+        origin = opened.enter_context(app_pages(stack, site))
+        yield World(opened.enter_context(apps_of(stack)), provider, phones, origin)
