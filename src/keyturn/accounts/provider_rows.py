@@ -107,7 +107,12 @@ _ROWS: Final = (
         scopes=("read_user",),
         claims=ClaimMap("id", "email", "?confirmed_at", "name", "avatar_url", "username"),
     ),
-    ProviderRow("google", issuer="https://accounts.google.com", scopes=("openid", *_OIDC[1:])),
+    ProviderRow(
+        "google",
+        issuer="https://accounts.google.com",
+        bare_issuer=True,
+        scopes=("openid", *_OIDC[1:]),
+    ),
     ProviderRow(
         "kakao",
         "https://kauth.kakao.com",

@@ -77,6 +77,8 @@ class ProviderRow:
     fixed_api: bool = False
     """The API stays where it is when the operator names another address."""
     issuer: str = ""
+    bare_issuer: bool = False
+    """ID tokens may name the issuer without its scheme (Google says so)."""
     tenants: bool = False
     """Each tenant is an issuer of its own; which may sign in, the discovery document says."""
     id_claims: ClaimMap | None = None

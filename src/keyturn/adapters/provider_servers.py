@@ -107,6 +107,9 @@ class HttpProviderServers:
             raise OAuthRefusal("invalid request", "the provider has no ID tokens")
         issuer = await self._issuer(provider, id_token)
         jwks = await self._endpoint(provider, provider.row.jwks, "jwks_uri", issuer)
+        bare = issuer.partition("://")[2]
+        if provider.row.bare_issuer and _peeked(id_token).get("iss") == bare:
+            issuer = bare
         try:
             return await self._verify(jwks, issuer, provider.settings.client_ids, id_token)
         except TokenRejected as rejected:
@@ -121,10 +124,7 @@ class HttpProviderServers:
         """
         if not provider.row.tenants:
             return provider.issuer
-        try:
-            tenant = jwt.peek(id_token).claims.get("tid")
-        except TokenRejected as rejected:
-            raise OAuthRefusal("invalid request", f"Bad ID token: {rejected.message}") from None
+        tenant = _peeked(id_token).get("tid")
         document = await self._discovered(provider.issuer, "", tenants=True)
         issuer = issuer_of(document["issuer"], tenant)
         if not issuer:
@@ -176,6 +176,14 @@ class HttpProviderServers:
             return await self._http.send(method, url, headers=headers, body=body)
         except Unreachable:
             return None
+
+
+def _peeked(id_token: str) -> Claims:
+    """Return what an ID token says of itself, to know what to verify it against."""
+    try:
+        return jwt.peek(id_token).claims
+    except TokenRejected as rejected:
+        raise OAuthRefusal("invalid request", f"Bad ID token: {rejected.message}") from None
 
 
 def _document(answer: HttpAnswer) -> Any:

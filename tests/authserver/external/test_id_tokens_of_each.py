@@ -192,6 +192,23 @@ async def test_id_tokens_that_applications_get_themselves(
     assert identity["identity_data"]["iss"] == double.url
 
 
+async def test_google_may_leave_the_scheme_away(open_server: OpenAuth) -> None:
+    async with web_double() as double:
+        publish(double, "", double.url)
+        bare = double.url.removeprefix("http://")
+        async with open_server(**variables("google", double.url)) as auth:
+            for issuer in (bare, double.url):
+                await signed_in(auth, token(issuer, email_verified=True), "google")
+            for wrong in (token("evil.example", email_verified=True), token(bare, STRANGER)):
+                body = {"provider": "google", "id_token": wrong}
+                answer = await auth.http.post(GRANT, json=body)
+                assert answer.json()["error"] == "invalid request"
+        async with open_server(**variables("keycloak", double.url)) as auth:
+            body = {"provider": "keycloak", "id_token": token(bare, email_verified=True)}
+            answer = await auth.http.post(GRANT, json=body)
+            assert answer.json()["error"] == "invalid request", "others may not"
+
+
 async def test_an_ios_application_is_another_client_of_apple(open_server: OpenAuth) -> None:
     async with web_double() as double:
         publish(double, "", double.url)
