@@ -279,6 +279,7 @@ async def test_doctor_names_place_and_fix_and_each_cell_says_why(tmp_path: Path)
         assert (await ada.get(cell)).status_code == 200, cell
     why = (await ada.get("/doctor/cells/storage/user-ES256")).text
     assert "refuses</span>" in why
+    assert 'href="/doctor#KT' in why, "from the cell to what mends it"
     assert (await ada.get("/doctor/cells/storage/nothing")).status_code == 404
     told = (await ada.call("GET", "/deployment/doctor/cells/storage/user-ES256")).json()
     assert told["judgement"] == "bad"

@@ -111,7 +111,7 @@ async def test_doctor_mends_what_is_safe_by_plan_journal_and_back(tmp_path: Path
     ada = await sign_in(scene)
     before = bytes_of(scene)
     page = (await ada.get("/doctor")).text
-    (finding,) = set(re.findall(r'name="finding" value="(KT\d+)"', page))
+    (finding,) = set(re.findall(r'name="finding" value="(KT\d+/storage)"', page))
     shown = (await ada.post("/doctor/fix", finding=finding)).headers["location"]
     plan = (await ada.get(shown)).text
     assert "+" in plan
@@ -119,7 +119,7 @@ async def test_doctor_mends_what_is_safe_by_plan_journal_and_back(tmp_path: Path
     assert bytes_of(scene) == before, "looking changes nothing"
     assert (await ada.post(shown)).status_code == 303
     await scene.settled()
-    assert finding not in (await ada.get("/doctor")).text
+    assert f'value="{finding}"' not in (await ada.get("/doctor")).text
     assert "Doctor" in (await ada.get("/migrate/run")).text
     assert (await ada.post("/migrate/rollback")).status_code == 303
     await scene.settled()
@@ -129,6 +129,7 @@ async def test_doctor_mends_what_is_safe_by_plan_journal_and_back(tmp_path: Path
 async def test_only_safe_changes_of_the_findings_named_are_planned(tmp_path: Path) -> None:
     def broken(made: Deployment) -> None:
         without_jwks(made)
+        made.comment_setting("realtime", "API_JWT_JWKS")
         made.comment_setting("functions", "SUPABASE_JWKS")
 
     scene = Scene(tmp_path / "supabase", asymmetric=True, broken=broken)
@@ -136,9 +137,11 @@ async def test_only_safe_changes_of_the_findings_named_are_planned(tmp_path: Pat
     report = (await ada.call("GET", "/deployment/doctor")).json()
     safe = {one["id"] for one in report["findings"] if one["changes"] and one["safe"]}
     assert len(safe) == 2
-    all_of_it = await planned(ada, verb="fix")
-    one = await planned(ada, verb="fix", findings=[min(safe)])
-    assert len(one["diff"]) < len(all_of_it["diff"])
+    lines = {}
+    for findings in ([], sorted(safe), ["KT005"], ["KT005/storage"]):
+        made = await planned(ada, verb="fix", findings=findings)
+        lines[tuple(findings)] = sum("JWKS" in line for line in made["diff"].splitlines())
+    assert list(lines.values()) == [3, 3, 2, 1]
     nothing = await ada.call("POST", "/deployment/plans", {"verb": "fix", "findings": ["KT000"]})
     assert (nothing.status_code, nothing.json()["code"]) == (409, "nothing_to_fix")
     for wrong in ("KT001", [1]):

@@ -74,7 +74,7 @@ async def test_from_the_disagreement_to_the_fix_and_back(tmp_path: Path, scripts
         await page.wait_for_url("**/doctor")
         if scripts:
             await fits_and_reads(page)
-        await page.get_by_role("button", name="Look at this fix").first.click()
+        await page.get_by_role("button", name="Look at all safe fixes").click()
         await page.wait_for_url("**/migrate/plans/*")
         await page.get_by_role("button", name="Carry it out").click()
         await page.wait_for_url("**/migrate/run")

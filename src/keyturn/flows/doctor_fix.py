@@ -64,12 +64,20 @@ async def fix(report: Report, applier: Applier | None) -> Fixes:
     return Fixes(safe, yours, applied=True)
 
 
+def name_of(finding: Finding) -> str:
+    """Return ``KT005/storage``: the same finding at another service is another one."""
+    return f"{finding.id}/{finding.service}" if finding.service else finding.id
+
+
 def safe_edits(report: Report, findings: Collection[str] = ()) -> tuple[Edit, ...]:
-    """Return the edits of the safe changes, in order; ``findings``: of these ids only."""
+    """Return the edits of the safe changes, in order.
+
+    ``findings``: only of these, each an id (``KT005``) or a finding's :func:`name_of`.
+    """
     return tuple(
         edit
         for finding, _ in report.changes(safe=True)
-        if not findings or finding.id in findings
+        if not findings or {finding.id, name_of(finding)} & set(findings)
         for edit in finding.edits
     )
 

@@ -18,6 +18,7 @@ from keyturn.doctor.lines import change_of
 from keyturn.doctor.matrix_symbols import legend, marked
 from keyturn.doctor.report import Report
 from keyturn.errors import KeyturnError
+from keyturn.flows.doctor_fix import name_of
 
 Visitor = Guest[DeploymentServices]
 DOCTOR = "/doctor"
@@ -61,7 +62,9 @@ async def show_cell(visit: Visitor) -> Response:
     found = await examined(visit.services)
     names = visit.request.path_params
     cell = cell_of(found.report, names["service"], names["credential"])
-    return visit.page("doctor_cell", cell=cell, word=marked(cell), matrix=found.report.matrix)
+    service = found.report.inventory.of_kind(cell.service)
+    about = [one for one in found.report.findings if service and one.service == service.name]
+    return visit.page("doctor_cell", cell=cell, word=marked(cell), about=about)
 
 
 async def follow(visit: Visitor) -> Response:
@@ -95,7 +98,7 @@ async def _show(visit: Visitor, error: KeyturnError | None) -> Response:
         unreachable=found.unreachable,
         asking=asked is not None and asked.going_on,
         asked=asked,
-        fixes=len({one.id for one, _ in report.changes(safe=True)}),
+        fixes=len(report.changes(safe=True)),
         settled=not (runs and not runs[-1].settled) and not (job is not None and job.changes),
         error=error or (asked.problem if asked is not None else None),
     )
@@ -107,6 +110,7 @@ def _shown(report: Report) -> list[dict[str, Any]]:
     shown = []
     for one in report.findings:
         changes = [change_of(edit, report.inventory) for edit in one.edits]
-        shown.append({"is": one, "changes": changes, "first": one.id not in known})
+        first = one.id not in known
+        shown.append({"is": one, "name": name_of(one), "changes": changes, "first": first})
         known.add(one.id)
     return shown
