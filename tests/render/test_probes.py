@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -81,6 +82,38 @@ def cluster(run: Run, folder: Path, form: str) -> tuple[Cluster, str]:
     made.commit("--phase", "1")
     made.commit("--phase", "2", "--deployed-at", HOUR_AGO)
     return made, key
+
+
+def from_a_secret(objects: list[dict[str, Any]], held: dict[str, str]) -> list[dict[str, Any]]:
+    """Keys as charts give them: one Secret of the release, a reference in every container."""
+    for one in objects:
+        for env in one["spec"]["template"]["spec"]["containers"][0]["env"]:
+            if re.search(r"SECRET|JWKS|JWT_KEYS|_KEY$", env["name"]) and env.get("value"):
+                key = re.sub(r"\W", "_", f"{one['metadata']['name']}_{env['name']}")
+                held[key] = env.pop("value").replace("$$", "$")
+                env["valueFrom"] = {"secretKeyRef": {"name": "supabase-jwt", "key": key}}
+    return objects
+
+
+def test_a_chart_with_its_own_secret_goes_all_the_way(run: Run, tmp_path: Path) -> None:
+    deployment = healthy(tmp_path / "d", "2026-envoy", asymmetric=False)
+    key = deployment.keys.anon
+    script = f'curl -sf -H "Authorization: Bearer $ANON_KEY" {URL}'
+    probed = probing(shell(script), {"ANON_KEY": key})
+    held: dict[str, str] = {}
+    made = Cluster(run, deployment, tmp_path, lambda found: from_a_secret(probed(found), held))
+    secret = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "supabase-jwt"}}
+    (made.folder / "release.yaml").write_text(yaml.safe_dump({**secret, "stringData": held}))
+    legacy = credentials(made.inventory)
+    for moment in (("--phase", "1"), ("--phase", "2", "--deployed-at", HOUR_AGO), LAST):
+        made.commit(*moment)
+        found = healthcheck(made.inventory, NOW)
+        assert found is not None
+        assert found.outcome is Outcome.ACCEPTED, (moment, found.why)
+    answers = meaning(made.inventory, legacy)
+    for (kind, service, way), answer in answers.items():
+        if kind in ("user HS256", "service legacy") and way == "directly" and service != "meta":
+            assert answer[0] != "accepted", (kind, service)
 
 
 FORMS = (
