@@ -15,7 +15,7 @@ from typing import Final
 
 from keyturn.errors import Unreachable
 from keyturn.flows.ports.http import HttpAnswer
-from keyturn.flows.ports.rehearsal import WHY_HEADER, Stage
+from keyturn.flows.ports.rehearsal import Stage, why_in
 from keyturn.flows.rehearse_clock import FastClock
 from keyturn.flows.rehearse_ledger import Act, Ledger, Refusal
 from keyturn.profiles.token import read
@@ -143,7 +143,7 @@ def refusal(act: Act, call: Call, answer: HttpAnswer, wrong: str) -> Refusal:
     said = first_text(members, "message", "msg", "error_description", "error")
     if said is None and "text/plain" in answer.headers.get("content-type", ""):
         said = answer.body[:200].decode("utf-8", "replace").strip()
-    why = answer.headers.get(WHY_HEADER) or said or wrong
+    why = why_in(answer.headers) or said or wrong
     return Refusal(act, call.credential, answer.status, code, said or wrong, why)
 
 

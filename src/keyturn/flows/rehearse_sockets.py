@@ -15,7 +15,7 @@ from urllib.parse import quote
 
 from keyturn.deploy.inventory import Kind
 from keyturn.errors import Unreachable
-from keyturn.flows.ports.rehearsal import WHY_HEADER, HandshakeRefused, Socket, SocketClosed
+from keyturn.flows.ports.rehearsal import HandshakeRefused, Socket, SocketClosed, why_in
 from keyturn.flows.rehearse_caller import Caller, Keys
 from keyturn.flows.rehearse_ledger import Act, Refusal
 from keyturn.flows.rehearse_users import BUSY, User
@@ -108,7 +108,7 @@ class SocketClient:
             if refused.status in _AWAY:
                 raise SocketClosed from None
             said = refused.body[:200].decode("utf-8", "replace")
-            raise _Refused(refused.status, said, refused.headers.get(WHY_HEADER, said)) from None
+            raise _Refused(refused.status, said, why_in(refused.headers) or said) from None
         self._token = self._wanted()
         await self._send(_TOPIC, "phx_join", {"access_token": self._token})
         reply = await self._reply()

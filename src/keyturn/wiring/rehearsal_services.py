@@ -11,7 +11,7 @@ from keyturn.deploy.inventory import GATEWAYS, VERIFIERS, Inventory, Kind, Servi
 from keyturn.errors import Unreachable
 from keyturn.flows.ports.apply import ServiceFailed
 from keyturn.flows.ports.http import HttpClient
-from keyturn.flows.ports.rehearsal import WHY_HEADER, Clockwork
+from keyturn.flows.ports.rehearsal import Clockwork, why_in
 from keyturn.migrate.commands import Way
 from keyturn.migrate.live import reread, takes_heed
 from keyturn.profiles import auth, opened_service
@@ -187,5 +187,5 @@ class LocalServices:
         except Unreachable as problem:
             raise ServiceFailed(f"{service.name} is not healthy: {problem.message}") from None
         if answer.status != 200:
-            why = answer.headers.get(WHY_HEADER, "")
+            why = why_in(answer.headers)
             raise ServiceFailed(f"{service.name} stays unhealthy ({answer.status}): {why}")

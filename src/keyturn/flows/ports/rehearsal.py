@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Protocol
+from urllib.parse import unquote
 
 from keyturn.deploy.inventory import Inventory, Kind
 from keyturn.deploy.source import Ask, Source
@@ -15,6 +16,11 @@ from keyturn.flows.ports.http import HttpClient
 
 WHY_HEADER = "x-keyturn-why"
 """Local services say here, in a sentence without a secret, which rule refused the request."""
+
+
+def why_in(headers: Mapping[str, str]) -> str:
+    """Return the sentence that a local service gave; empty when it gave none."""
+    return unquote(headers.get(WHY_HEADER, ""))
 
 
 class SocketClosed(Unreachable):
