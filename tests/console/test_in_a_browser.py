@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from typing import Any
 
@@ -183,6 +184,20 @@ async def test_the_keyboard_reaches_everything(database: Database) -> None:
         await page.keyboard.press("Enter")
         await page.wait_for_url("**/signing-keys")
         assert await page.locator(".lane.previously_used article").count() == 1
+
+
+async def test_a_text_to_copy_has_a_button(database: Database) -> None:
+    """The public half of a key is on the clipboard with one press."""
+    hands = await open_console(database)
+    kid = (await hands.services.bench.store.load()).in_use.kid
+    async with opened(hands, permissions=["clipboard-read", "clipboard-write"]) as page:
+        await enter(page)
+        await page.goto(f"/signing-keys/{kid}")
+        await page.get_by_role("button", name="Copy").first.click()
+        await page.get_by_role("button", name="Copied").wait_for()
+        copied = json.loads(await page.evaluate("navigator.clipboard.readText()"))
+    assert copied["kid"] == kid
+    assert "d" not in copied
 
 
 async def test_a_first_visit_is_small_and_asks_nobody_else(database: Database) -> None:

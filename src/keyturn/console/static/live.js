@@ -72,3 +72,24 @@ function follow(root) {
 }
 
 document.querySelectorAll("[data-live]").forEach(follow);
+
+// A text to copy gets a button for it; without this file it is selected by hand.
+function copyable(area) {
+  const button = document.createElement("button");
+  button.type = "button";
+  button.className = "plain copy";
+  button.textContent = "Copy";
+  button.setAttribute("aria-live", "polite");
+  button.addEventListener("click", async () => {
+    area.select();
+    try {
+      await navigator.clipboard.writeText(area.value);
+      button.textContent = "Copied";
+    } catch {
+      button.textContent = "Selected: copy it with the keyboard";
+    }
+  });
+  area.after(button);
+}
+
+document.querySelectorAll("textarea[readonly]").forEach(copyable);
