@@ -4,23 +4,27 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from tests.apply.test_engine import Case, assert_as_before, dies, two_steps
 from tests.support.apply_world import World
 
+from keyturn.adapters.journal_file import JournalFile
 from keyturn.clock import unix
 from keyturn.errors import WaitNotOver
-from keyturn.flows.apply_plan import apply_plan, resume
+from keyturn.flows.apply_plan import apply_plan, begin, resume
 from keyturn.flows.apply_status import status
 from keyturn.flows.apply_undo import returning, rollback, undo
 from keyturn.flows.change import signing_since, stopped_signing
+from keyturn.flows.ports.apply import CannotWrite
 from keyturn.migrate.commands import Command, Probe, RecreateService, Stamp, WriteFile
 from keyturn.migrate.journal import parse
-from keyturn.migrate.plan import Plan
+from keyturn.migrate.plan import Plan, Prepared
 from keyturn.migrate.proof import SIGN
 from keyturn.migrate.run import RunUnderWay, Status, runs
 from keyturn.migrate.stamps import digest
+from keyturn.secret import Secret
 
 
 def second(world: World) -> Plan:
@@ -70,6 +74,26 @@ def test_a_file_that_was_not_written_yet_may_be_edited_and_the_change_taken_back
     world.files[".env"] = (b"mine\n", 0o600)
     assert asyncio.run(rollback(world.ports())).status is Status.ROLLED_BACK
     assert world.files[".env"] == (b"mine\n", 0o600)
+
+
+class Full(JournalFile):
+    """A journal on a disk with room for one file."""
+
+    def stage(self, plan: str, command: str, content: Secret) -> None:
+        """Keep the first content only."""
+        if command != "01":
+            raise CannotWrite("No space left on device.")
+        super().stage(plan, command, content)
+
+
+def test_a_full_disk_leaves_no_new_keys_behind(tmp_path: Path) -> None:
+    case, world = two_steps(), two_steps().world()
+    contents = {name: Secret(content) for (_, name), content in case.staged.items()}
+    ports = replace(world.ports(), journal=Full(tmp_path))
+    with pytest.raises(CannotWrite):
+        asyncio.run(begin(ports, Prepared(case.plan(), contents, "")))
+    assert not list((tmp_path / ".keyturn").rglob("0*"))
+    assert world.files == case.original
 
 
 def test_what_was_taken_back_is_no_evidence() -> None:

@@ -56,9 +56,9 @@ async def begin(
     :func:`apply_plan`.
     """
     plan = prepared.plan
-    with ports.journal.lock():
-        stage(ports, prepared)
     try:
+        with ports.journal.lock():
+            stage(ports, prepared)
         return await apply_plan(ports, plan, wait=wait, chosen=chosen)
     except KeyturnError:
         if all(run.plan.id != plan.id for run in runs(ports.journal.records())):
