@@ -8,6 +8,7 @@ import io
 import json
 import re
 from dataclasses import replace
+from datetime import timedelta
 from html.parser import HTMLParser
 
 import pytest
@@ -284,6 +285,29 @@ async def test_the_audit_log_is_filtered_and_exported(database: Database) -> Non
     (row,) = csv.DictReader(io.StringIO(listed.text))
     assert row["reason"] == f"'{formula}"
     assert "No line fits" in (await browser.get("/audit-log?actor=nobody")).text
+
+
+async def test_the_log_of_some_days(database: Database) -> None:
+    """Whole days of UTC on the page, times by address as well; the export is of the same days."""
+    hands = await open_console(database)
+    browser = await Browser(hands).sign_in()
+    for days in range(1, 4):
+        at = hands.now + timedelta(days=days)
+        await hands.services.audit.record_visit("sign_out", at=at, actor=f"d{days}", visit="v")
+    day = f"{hands.now + timedelta(days=2):%Y-%m-%d}"
+    page = (await browser.get(f"/audit-log?subject=console&since={day}&until={day}")).text
+    assert re.findall(r">(d\d)</td>", page) == ["d2"]
+    assert page.count(f'value="{day}"') == 2
+    export = re.search(r'href="(/audit-log\.json\?[^"]*)"', page)
+    assert export is not None
+    lines = (await browser.get(html.unescape(export[1]))).json()["lines"]
+    assert [line["actor"] for line in lines] == ["d2"]
+    later = (await browser.get(f"/audit-log.json?since={day}T10:00:00Z")).json()["lines"]
+    assert [line["actor"] for line in later] == ["d3"]
+    for bad in ("x", "2026-13-01", "2026-11-26T09:30:00", "9999-12-31T24", "1",
+                "0001-01-01T00:00:00%2B23:59"):  # fmt: skip
+        assert (await browser.get(f"/audit-log?since={bad}")).status_code == 400, bad
+    assert (await browser.get("/audit-log?until=9999-12-31")).status_code == 400
 
 
 async def test_a_long_log_goes_page_by_page(database: Database) -> None:

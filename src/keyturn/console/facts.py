@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Final
 
 from keyturn.console.errors import BadRequest
@@ -17,6 +18,8 @@ from keyturn.flows.ports.audit import AuditFilter
 from keyturn.flows.ports.http import HttpAnswer
 
 FILTER_FIELDS: Final = ("subject", "verb", "subject_id", "actor")
+FILTER_TIMES: Final = ("since", "until")
+_NO_MOMENT: Final = "{} is a day (2026-11-26, UTC) or a time (2026-11-26T09:30:00Z)."
 _CACHES: Final = ("age", "via", "x-cache", "cf-cache-status")
 _HEADERS: Final = ("cache-control", "etag", *_CACHES, "content-type")
 _MAX_AGE: Final = re.compile(r"(?:s-maxage|max-age)=(\d{1,9})")
@@ -108,8 +111,29 @@ async def look(services: Services, *, public: bool = False) -> Published:
 
 
 def read_filter(query: Mapping[str, str]) -> AuditFilter:
-    """Return the filter of a query string; an empty field counts as absent."""
-    return AuditFilter(**{name: query.get(name, "").strip() or None for name in FILTER_FIELDS})
+    """Return the filter of a query string; an empty field counts as absent.
+
+    ``since`` and ``until`` are days or times of RFC 3339; raises :class:`BadRequest` for others.
+    """
+    texts = {name: query.get(name, "").strip() or None for name in FILTER_FIELDS}
+    since, until = (_moment(query.get(name, "").strip(), name) for name in FILTER_TIMES)
+    return AuditFilter(**texts, since=since, until=until)
+
+
+def _moment(text: str, name: str) -> datetime | None:
+    """Read a day or a time; a day as ``until`` counts to its end."""
+    if not text:
+        return None
+    try:
+        if len(text) == len("2026-11-26"):
+            begin = datetime.combine(date.fromisoformat(text), time(), UTC)
+            return begin + timedelta(days=1) if name == "until" else begin
+        moment = datetime.fromisoformat(text)
+        if moment.tzinfo is not None:
+            return moment.astimezone(UTC)
+    except (ValueError, OverflowError):
+        pass
+    raise BadRequest(_NO_MOMENT.format(name))
 
 
 def read_before(query: Mapping[str, str]) -> int | None:

@@ -29,6 +29,7 @@ class PostgresAuditLog:
             *(wanted.subject, wanted.verb, wanted.subject_id, wanted.actor),
             before,
             limit,
+            *(wanted.since, wanted.until),
         )
         lines = []
         for row in rows:

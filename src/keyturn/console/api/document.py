@@ -25,6 +25,8 @@ _QUERY: Final[Mapping[str, tuple[str, Mapping[str, Any]]]] = {
     "revoked": ("Those that were revoked as well", _FLAG),
     "public": ("From the address that clients elsewhere use, through a CDN if any", _FLAG),
     "was_compromised": ("The audit log says so", _FLAG),
+    "since": ("From this day (UTC) or time on", {"type": "string", "examples": ["2026-11-26"]}),
+    "until": ("To the end of this day, or before this time", {"type": "string"}),
     "before": ("Only lines older than this one", {"type": "integer", "minimum": 0}),
     "limit": ("How many lines", {"type": "integer", "minimum": 1, "maximum": 10_000}),
     "page": ("From 1", {"type": "integer", "minimum": 1, "maximum": 999_999}),

@@ -38,7 +38,9 @@ SIGNING_KEY: Final = f"{_KEYS}/{{id}}"
 _API_KEYS: Final = "/api-keys"
 _USERS: Final = "/users"
 _WHY: Final = "reason"
-_LOG: Final = ("subject", "verb", "subject_id", "actor", "before", "limit")
+_LOG: Final = (
+    "subject", "verb", "subject_id", "actor", "since", "until", "before", "limit"
+)  # fmt: skip
 
 # A fixed path stands before the one whose last part is a name.
 OPERATIONS: Final[Sequence[Row]] = (

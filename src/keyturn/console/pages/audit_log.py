@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 from starlette.responses import JSONResponse, Response
 
 from keyturn.console.audit_export import as_csv, as_json
-from keyturn.console.facts import FILTER_FIELDS, read_before, read_filter
+from keyturn.console.facts import FILTER_FIELDS, FILTER_TIMES, read_before, read_filter
 from keyturn.console.visit import Visit
 from keyturn.keyring.states import TRANSITIONS, Verb
 
@@ -46,13 +46,15 @@ async def show(visit: Visit) -> Response:
     query = visit.request.query_params
     wanted, before = read_filter(query), read_before(query)
     lines = await visit.services.audit.search(wanted, before=before, limit=PAGE + 1)
-    kept = {name: value for name in FILTER_FIELDS if (value := getattr(wanted, name))}
+    named = (*FILTER_FIELDS, *FILTER_TIMES)
+    kept = {name: value for name in named if (value := query.get(name, "").strip())}
     more = lines[PAGE - 1].id if len(lines) > PAGE else None
     return visit.page(
         "audit_log",
         lines=lines[:PAGE],
         names={str(key.id): key.name for key in await visit.services.api_keys.list()},
         wanted=wanted,
+        days={name: kept.get(name, "")[:10] for name in FILTER_TIMES},
         subjects=SUBJECTS,
         verbs=list(MEANINGS),
         meanings=MEANINGS,

@@ -23,6 +23,9 @@ class AuditFilter:
     subject_id: str | None = None
     actor: str | None = None
     """Part of the actor's name, in any case."""
+    since: datetime | None = None
+    until: datetime | None = None
+    """Aware; lines from ``since`` on and before ``until``."""
 
 
 @dataclass(frozen=True)
