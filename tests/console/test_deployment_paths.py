@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 from datetime import timedelta
@@ -76,7 +77,12 @@ async def test_after_one_step_the_rest_goes_at_once_or_back(scene: Scene) -> Non
         job = (await ada.call("GET", "/deployment/job")).json()["job"]
         assert (job["paused"], job["problem"], job["result"]) == (True, None, None)
         change = (await ada.call("GET", "/deployment")).json()["change"]
-        assert change["next_step"] == {"number": 2, "of": 3, "title": plan["plan"]["steps"][1]}
+        assert change["next_step"] == {
+            "number": 2, "of": 3, "title": plan["plan"]["steps"][1], "begun": False,
+        }  # fmt: skip
+        said = (await ada.call("GET", "/deployment")).json()
+        assert "stands after step 1 of 3; everything works meanwhile" in said["statement"]
+        assert said["good"]
         refused = await ada.call("POST", "/deployment/plans", {"verb": "migrate"})
         assert (refused.status_code, refused.json()["code"]) == (409, "run_under_way")
         assert (await ada.call("POST", f"/deployment/changes/newest/{way}", {})).status_code == 202
@@ -258,3 +264,19 @@ async def test_what_ends_with_taking_back_is_said_before(scene: Scene) -> None:
     assert any("publishable key and the secret key end" in one for one in told["notes"])
     for one in told["notes"]:
         assert one in page
+
+
+async def test_a_change_that_was_killed_in_a_step_says_so(scene: Scene) -> None:
+    ada = await sign_in(scene)
+    plan = await planned(ada, verb="migrate")
+
+    async def killed(service: str) -> None:
+        raise asyncio.CancelledError
+
+    scene.containers.recreate = killed  # type: ignore[method-assign]
+    await ada.call("POST", f"/deployment/plans/{plan['id']}/apply", {})
+    await scene.settled()
+    told = (await ada.call("GET", "/deployment")).json()
+    assert told["change"]["next_step"]["begun"]
+    assert not told["good"]
+    assert "Step 1 of 3 was interrupted" in (await ada.get("/migrate/run")).text

@@ -15,7 +15,6 @@ from keyturn.console.deployment.facts import (
     examined,
     gather,
     keys_of,
-    next_step,
     way_back,
 )
 from keyturn.console.deployment.jobs import Job, Kind
@@ -44,7 +43,7 @@ _VERBS: Final = ("migrate", "rotate", "publish", "revoke", "fix")
 async def show(call: Call) -> object:
     """How the deployment stands."""
     found = await gather(call.services)
-    said = sentence(found.report, found.standing, found.job, found.outlook)
+    said = sentence(found.report, found.standing, found.job, found.outlook, found.following)
     entries = timeline(found.runs, found.standing, found.outlook, call.now)
     return {
         "folder": call.services.bench.folder,
@@ -271,10 +270,9 @@ def _change_json(found: Standings) -> dict[str, object] | None:
     """Return how the newest change stands: what it waits for, and what its next step is."""
     if found.standing is None:
         return None
-    following = next_step(found.runs[-1])
     return {
         **found.standing.as_dict(),
-        "next_step": plain(following) if following is not None else None,
+        "next_step": plain(found.following),
     }
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from keyturn.console.deployment.jobs import Job, Kind
-from keyturn.console.deployment.story import Outlook
+from keyturn.console.deployment.story import NextStep, Outlook, next_step
 from keyturn.console.deployment.workbench import DeploymentServices
 from keyturn.doctor.report import Report
 from keyturn.errors import Conflict, RefusedUnsafe, UsageError
@@ -16,7 +16,7 @@ from keyturn.flows.migrate import Wish
 from keyturn.flows.rotate import TurnWish
 from keyturn.keyring.states import KeyState
 from keyturn.migrate.deployment_keys import read_keys
-from keyturn.migrate.run import Run, Status
+from keyturn.migrate.run import Run
 
 
 @dataclass(frozen=True)
@@ -36,19 +36,14 @@ class Standings:
         return not self.runs or self.runs[-1].settled
 
     @property
+    def following(self) -> NextStep | None:
+        """The next step of the change that is not finished."""
+        return next_step(self.runs[-1]) if self.runs else None
+
+    @property
     def migrated(self) -> bool:
         """Whether all phases are done: from then on keys are only rotated."""
         return self.report.readiness.next is None
-
-
-@dataclass(frozen=True)
-class NextStep:
-    """The step that would be done next."""
-
-    number: int
-    """From 1."""
-    of: int
-    title: str
 
 
 @dataclass(frozen=True)
@@ -62,14 +57,6 @@ class WayBack:
     def as_dict(self) -> dict[str, object]:
         """Return it for JSON."""
         return {**self.does.as_dict(), "notes": list(self.notes)}
-
-
-def next_step(run: Run) -> NextStep | None:
-    """Return the step that comes next; None when nothing is under way, or it is taken back."""
-    following = run.next_command if run.status in (Status.RUNNING, Status.STOPPED) else None
-    if following is None:
-        return None
-    return NextStep(following.step + 1, len(run.plan.steps), run.plan.steps[following.step])
 
 
 async def way_back(services: DeploymentServices, kind: Kind) -> WayBack:

@@ -7,11 +7,11 @@ from typing import Any
 from starlette.responses import Response
 
 from keyturn.console.deployment import acts
-from keyturn.console.deployment.facts import WayBack, gather, keys_of, next_step, way_back
+from keyturn.console.deployment.facts import WayBack, gather, keys_of, way_back
 from keyturn.console.deployment.jobs import Kind
 from keyturn.console.deployment.shelf import Shelved
 from keyturn.console.deployment.shown import diff_lines, steps
-from keyturn.console.deployment.story import STATUS_WORDS, Outlook, phases
+from keyturn.console.deployment.story import STATUS_WORDS, Outlook, next_step, phases
 from keyturn.console.deployment.workbench import DeploymentServices
 from keyturn.console.live import Last
 from keyturn.console.problems import status_of
@@ -170,7 +170,7 @@ async def _show(visit: Visitor, error: KeyturnError | None) -> Response:
         deeds=await visit.services.deeds.newest(_DEEDS),
         words=STATUS_WORDS,
         keys=keys_of(found.report),
-        following=next_step(found.runs[-1]) if found.runs else None,
+        following=found.following,
         form=visit.form,
     )
 

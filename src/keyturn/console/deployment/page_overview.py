@@ -30,7 +30,9 @@ async def _facts(visit: Visitor) -> dict[str, Any]:
     found = await gather(visit.services)
     problems = [one for one in found.report.findings if one.severity is not Severity.NOTICE]
     return {
-        "statement": sentence(found.report, found.standing, found.job, found.outlook),
+        "statement": sentence(
+            found.report, found.standing, found.job, found.outlook, found.following
+        ),
         "phases": phases(found.report.readiness),
         "entries": timeline(found.runs, found.standing, found.outlook, visit.now),
         "outlook": found.outlook,

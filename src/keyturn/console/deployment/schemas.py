@@ -53,6 +53,7 @@ SCHEMAS: Final[dict[str, Any]] = {
             "runner": _nullable(_TEXT), "commands": _list(_ANY),
             "next_step": _nullable(_object({
                 "number": {"type": "integer"}, "of": {"type": "integer"}, "title": _TEXT,
+                "begun": _FLAG,
             })),
         })),
         "job": _nullable(_JOB),

@@ -17,7 +17,7 @@ from keyturn.doctor.report import Report
 from keyturn.errors import KeyturnError, RefusedUnsafe, WaitNotOver
 from keyturn.flows.apply_status import Standing
 from keyturn.flows.change import Proposal
-from keyturn.migrate.run import Run, Status
+from keyturn.migrate.run import Run, State, Status
 
 NOW_AT: Final = {
     "0": "Every service verifies HS256 only; the move to ES256 has not begun.",
@@ -73,6 +73,29 @@ class Outlook:
         return [one.as_dict() for one in details]
 
 
+@dataclass(frozen=True)
+class NextStep:
+    """The step that would be done next."""
+
+    number: int
+    """From 1."""
+    of: int
+    title: str
+    begun: bool
+    """It was interrupted in the middle."""
+
+
+def next_step(run: Run) -> NextStep | None:
+    """Return the step that comes next; None when nothing is under way, or it is taken back."""
+    following = run.next_command if run.status in (Status.RUNNING, Status.STOPPED) else None
+    if following is None:
+        return None
+    own = (run.state(one) for one in run.plan.commands if one.step == following.step)
+    begun = any(state is not State.PENDING for state in own)
+    title = run.plan.steps[following.step]
+    return NextStep(following.step + 1, len(run.plan.steps), title, begun)
+
+
 _PHASES: Final = (
     ("Both", "Every service verifies HS256 and ES256; Auth signs as before."),
     ("ES256 signs", "Auth signs ES256; sessions from before stay valid."),
@@ -90,13 +113,18 @@ def phases(readiness: Readiness) -> tuple[Phase, ...]:
 
 
 def sentence(
-    report: Report, standing: Standing | None, job: Job | None, outlook: Outlook | None
+    report: Report,
+    standing: Standing | None,
+    job: Job | None,
+    outlook: Outlook | None,
+    following: NextStep | None = None,
 ) -> Sentence:
     """Return the one sentence of the overview: what goes on, else how things stand."""
     if job is not None and job.changes:
         return Sentence(f"“{job.title}” is being worked on: {job.doing or 'it begins'}.", True)
     if standing is not None and standing.status in (Status.RUNNING, Status.UNDOING):
-        return Sentence(_unfinished(standing), standing.waits_until is not None)
+        calm = standing.waits_until is not None or (following is not None and not following.begun)
+        return Sentence(_unfinished(standing, following), calm)
     now = NOW_AT.get(report.readiness.phase) or " ".join(report.readiness.split)
     worst = [one for one in report.findings if one.severity in (Severity.CRITICAL, Severity.ERROR)]
     if worst:
@@ -106,12 +134,18 @@ def sentence(
     return Sentence(now, report.readiness.phase in NOW_AT)
 
 
-def _unfinished(standing: Standing) -> str:
+def _unfinished(standing: Standing, following: NextStep | None) -> str:
     if standing.status is Status.UNDOING:
         return f"Taking back “{standing.title}” was interrupted; go on with it."
     if standing.waits_until is not None:
         until = clock(from_unix(standing.waits_until))
         return f"“{standing.title}” waits until {until}; everything works meanwhile."
+    if following is not None and not following.begun and following.number > 1:
+        done = f"{following.number - 1} of {following.of}"
+        return (
+            f"“{standing.title}” stands after step {done}; everything works meanwhile. Next: "
+            f"“{following.title}”."
+        )
     return f"“{standing.title}” is not finished: go on with it, or take it back."
 
 
