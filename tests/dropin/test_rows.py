@@ -9,9 +9,11 @@ from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from typing import Any
 
+from tests.authserver.external.test_oidc_provider import ADA, fragment, sign_in
 from tests.authserver.test_one_time import variables
 from tests.support.gotrue_schema import as_gotrue_left_it
-from tests.support.messages import mail_server
+from tests.support.messages import code_in, mail_server
+from tests.support.oidc import OidcProvider
 
 OpenAuth = Callable[..., AbstractAsyncContextManager[Any]]
 Bearer = Callable[[str], dict[str, str]]
@@ -134,41 +136,82 @@ async def test_formats_are_gotrues(
     assert [row["name"] for row in methods] == ["password"]
 
 
+WATCHED = """
+    create table public.seen (n serial, what text);
+    grant all on public.seen, public.seen_n_seq to supabase_auth_admin;
+    create function public.saw() returns trigger language plpgsql as $$ begin
+        insert into public.seen (what) values (
+            tg_name || ' ' || lower(tg_op) || case
+                when to_jsonb(new) -> 'email_confirmed_at' = 'null'
+                then ' unconfirmed' else '' end);
+        return new;
+    end $$;
+    create trigger a_before before insert on auth.users
+        for each row execute function public.saw();
+    create trigger z_created after insert on auth.users
+        for each row execute function public.saw();
+    create trigger b_created after insert on auth.users
+        for each row execute function public.saw();
+    create trigger signed_in after update of last_sign_in_at on auth.users
+        for each row execute function public.saw();
+    create trigger confirmed after update of email_confirmed_at on auth.users
+        for each row execute function public.saw();
+    create trigger known_as after insert on auth.identities
+        for each row execute function public.saw();
+"""
+MADE = [
+    "a_before insert unconfirmed",
+    "b_created insert unconfirmed",
+    "z_created insert unconfirmed",
+    "known_as insert",
+]
+ENTERED = ["confirmed update", "signed_in update"]
+
+
+async def seen(pool: Any) -> list[str]:
+    """Return what the triggers saw since they were asked last."""
+    rows = await pool.fetch(
+        "with gone as (delete from public.seen returning *) select what from gone order by n"
+    )
+    return [row["what"] for row in rows]
+
+
 async def test_triggers_fire_in_the_order_that_gotrue_gives_them(
-    open_server: OpenAuth, database: Any
+    open_server: OpenAuth, database: Any, service_role: Bearer
 ) -> None:
     """The account, its identity, the confirmation, the sign-in; among triggers, by name."""
     pool = await as_gotrue_left_it(database)
-    await pool.execute("""
-        create table public.seen (n serial, what text);
-        grant all on public.seen, public.seen_n_seq to supabase_auth_admin;
-        create function public.saw() returns trigger language plpgsql as $$ begin
-            insert into public.seen (what) values (
-                tg_name || ' ' || lower(tg_op) || case
-                    when to_jsonb(new) -> 'email_confirmed_at' = 'null'
-                    then ' unconfirmed' else '' end);
-            return new;
-        end $$;
-        create trigger a_before before insert on auth.users
-            for each row execute function public.saw();
-        create trigger z_created after insert on auth.users
-            for each row execute function public.saw();
-        create trigger b_created after insert on auth.users
-            for each row execute function public.saw();
-        create trigger signed_in after update of last_sign_in_at on auth.users
-            for each row execute function public.saw();
-        create trigger confirmed after update of email_confirmed_at on auth.users
-            for each row execute function public.saw();
-        create trigger known_as after insert on auth.identities
-            for each row execute function public.saw();
-        """)
-    async with open_server() as auth:
+    await pool.execute(WATCHED)
+    async with open_server(GOTRUE_JWT_SECRET=SECRET) as auth:
         await auth.sign_up("ada@a.test")
-    assert [row["what"] for row in await pool.fetch("select what from public.seen order by n")] == [
-        "a_before insert unconfirmed",
-        "b_created insert unconfirmed",
-        "z_created insert unconfirmed",
-        "known_as insert",
-        "confirmed update",
-        "signed_in update",
-    ]
+        assert await seen(pool) == MADE + ENTERED
+    async with mail_server() as mails:
+        given = variables(mails.port, GOTRUE_JWT_SECRET=SECRET)
+        async with open_server(**given) as auth:
+            body = {"email": "bob@a.test", "password": "correct horse"}
+            await done(auth.http.post("/signup", json=body))
+            assert await seen(pool) == MADE
+            shown = {"email": "bob@a.test", "token": code_in(await mails.wait(1)), "type": "signup"}
+            await done(auth.http.post("/verify", json=shown))
+            assert await seen(pool) == ENTERED
+            admin = service_role(SECRET)
+            await done(auth.http.post("/invite", json={"email": "eve@a.test"}, headers=admin))
+            assert await seen(pool) == MADE
+            body = {"email": "may@a.test", "password": "correct horse"}
+            whole = {**body, "email_confirm": True}
+            await done(auth.http.post("/admin/users", json=whole, headers=admin))
+            assert await seen(pool) == [*MADE, "confirmed update"]
+            await done(auth.http.post("/token?grant_type=password", json=body))
+            assert await seen(pool) == ["signed_in update"]
+
+
+async def test_triggers_fire_so_for_who_comes_from_a_provider(
+    open_server: OpenAuth, database: Any, provider: OidcProvider
+) -> None:
+    pool = await as_gotrue_left_it(database)
+    await pool.execute(WATCHED)
+    async with open_server(**provider.variables) as auth:
+        assert "access_token" in fragment(await sign_in(auth, provider, ADA))
+        assert await seen(pool) == MADE + ENTERED
+        assert "access_token" in fragment(await sign_in(auth, provider, ADA))
+        assert await seen(pool) == ["signed_in update"]
