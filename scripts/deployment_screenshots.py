@@ -24,6 +24,11 @@ WAYS: tuple[tuple[str, tuple[int, int], str], ...] = (
     ("-dark", (1200, 800), "dark"),
     ("-phone", (360, 740), "light"),
 )
+# The folder and the runner of this machine are nobody's business.
+_PLAIN = """() => document.querySelectorAll('code').forEach(one => {
+  if (one.textContent.endsWith('/supabase')) one.textContent = '/srv/supabase';
+  if (one.textContent === 'true {service}') one.textContent = 'docker compose';
+})"""
 # These are shown dark and on a phone as well.
 EVERY_WAY = ("deployment-overview", "doctor")
 
@@ -50,8 +55,6 @@ async def _migration(scene: Scene, folder: Path, name: str, shape: dict[str, Any
             await page.goto("/migrate/rehearsal")
             await page.get_by_role("button", name="Begin the rehearsal").click()
             await page.get_by_role("row").first.wait_for(timeout=180_000)
-            own = page.locator("p code").first
-            await own.evaluate("element => element.textContent = '/srv/supabase'")
             await _save(page, folder, "deployment-rehearsal")
         await page.goto("/migrate")
         await _save(page, folder, f"deployment-migrate{name}")
@@ -68,9 +71,6 @@ async def _migration(scene: Scene, folder: Path, name: str, shape: dict[str, Any
         await page.reload()
         await _save(page, folder, f"deployment-run{name}")
         await page.goto("/")
-        # A folder of this machine is nobody's business.
-        own = page.locator("dd code").first
-        await own.evaluate("element => element.textContent = '/srv/supabase'")
         await _save(page, folder, f"deployment-overview{name}")
         if not name:
             await page.goto("/migrate/rollback")
@@ -101,6 +101,7 @@ async def _diagnosis(scene: Scene, folder: Path, name: str, shape: dict[str, Any
 async def _save(page: Any, folder: Path, title: str) -> None:
     if title.endswith(("-dark", "-phone")) and not title.startswith(EVERY_WAY):
         return
+    await page.evaluate(_PLAIN)
     await page.screenshot(path=folder / f"console-{title}.png", full_page=True)
 
 

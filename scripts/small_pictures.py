@@ -1,7 +1,7 @@
 """Makes the console's pictures small: 256 colours, which is all that flat pages need.
 
-`make screenshots` runs it last. Chromium, which took them, counts the colours; the most frequent
-stay and the others (the edges of letters) become the nearest of these.
+`make screenshots` runs it last. Chromium, which took them, counts the colours: those that are
+frequent or stand out stay, the others (the edges of letters) become the nearest of these.
 """
 
 from __future__ import annotations
@@ -31,18 +31,22 @@ _COUNT: Final = """async text => {
   const pixels = new Uint32Array(bytes.buffer);
   const counted = new Map();
   for (const one of pixels) counted.set(one, (counted.get(one) ?? 0) + 1);
-  const parts = one => [one & 255, one >> 8 & 255, one >> 16 & 255];
-  const kept = [...counted].sort((a, b) => b[1] - a[1]).slice(0, 256).map(([one]) => parts(one));
-  const place = new Map();
-  for (const one of counted.keys()) {
-    const [r, g, b] = parts(one);
-    let best = 0, least = Infinity;
-    kept.forEach(([x, y, z], index) => {
-      const far = (r - x) ** 2 + (g - y) ** 2 + (b - z) ** 2;
-      if (far < least) [best, least] = [index, far];
-    });
-    place.set(one, best);
+  const colours = [...counted].sort((a, b) => b[1] - a[1])
+    .map(([one, times]) => ({one, weight: Math.sqrt(times), far: Infinity, best: 0}));
+  const kept = [];
+  while (kept.length < 256 && kept.length < colours.length) {
+    // The most frequent ones first; then whichever stands out most from all that are kept.
+    const next = kept.length < 64 ? colours[kept.length] : colours.reduce(
+      (most, one) => one.far * one.weight > most.far * most.weight ? one : most);
+    kept.push([next.one & 255, next.one >> 8 & 255, next.one >> 16 & 255]);
+    const [r, g, b] = kept.at(-1);
+    for (const one of colours) {
+      const far = (r - (one.one & 255)) ** 2 + (g - (one.one >> 8 & 255)) ** 2
+        + (b - (one.one >> 16 & 255)) ** 2;
+      if (far < one.far) [one.far, one.best] = [far, kept.length - 1];
+    }
   }
+  const place = new Map(colours.map(({one, best}) => [one, best]));
   const cells = Uint8Array.from(pixels, one => place.get(one));
   let said = '';
   for (let at = 0; at < cells.length; at += 32768)
