@@ -41,6 +41,7 @@ _ADMIN: Final = (
 ABSENT: Final = (
     Absent("/sso", ("POST",), 404, "saml_provider_disabled", _SAML),
     Absent("/sso/saml/{rest:path}", ("GET", "POST"), 404, "saml_provider_disabled", _SAML),
+    Absent("/scim/v2/{rest:path}", _EVERY, 404, "feature_disabled", "SCIM server is disabled"),
     Absent("/admin", _EVERY, *_ADMIN),
     Absent("/admin/{part:path}", _EVERY, *_ADMIN),
 )
