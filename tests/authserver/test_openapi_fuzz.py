@@ -11,11 +11,13 @@ import httpx
 import pytest
 import requests
 from tests.support.fuzzing import EXAMPLES, Scene, fuzz
-from tests.support.message_hooks import messages_taken
+from tests.support.message_hooks import Taken, messages_taken
 from tests.support.oauth import s256
 
 JWT_SECRET = "a-legacy-secret-of-more-than-32-bytes"
 PASSWORD = "correct horse battery"
+VERIFIER = "v" * 43
+PKCE = {"code_challenge": s256(VERIFIER), "code_challenge_method": "s256"}
 # Every other path under /admin is matched by it, so a made-up one is no test of it.
 CATCH_ALL = frozenset({"/admin/{part}"})
 EVERYTHING_ON = {
@@ -36,6 +38,9 @@ EVERYTHING_ON = {
     "GOTRUE_EXTERNAL_GITHUB_ENABLED": "true",
     "GOTRUE_EXTERNAL_GITHUB_CLIENT_ID": "client",
     "GOTRUE_EXTERNAL_GITHUB_SECRET": "secret",
+    "GOTRUE_EXTERNAL_GITHUB_URL": "http://127.0.0.1:1",  # nobody there
+    "GOTRUE_RATE_LIMIT_EMAIL_SENT": "1000000",
+    "GOTRUE_RATE_LIMIT_SMS_SENT": "1000000",
 }
 
 
@@ -46,9 +51,10 @@ def _administers(path: str) -> bool:
 class World:
     """A server with somebody to act as, and things whose ids go into paths."""
 
-    def __init__(self, http: httpx.Client, admin: dict[str, str]) -> None:
+    def __init__(self, http: httpx.Client, admin: dict[str, str], taken: Taken) -> None:
         self.http = http
         self.admin = admin
+        self.taken = taken
         self.numbers = itertools.count(1)
 
     def scene(self, operation: Any) -> Scene:
@@ -66,7 +72,56 @@ class World:
             if "{" + name + "}" in operation.path
         }
         first, second = (self.admin, user) if _administers(operation.path) else (user, self.admin)
-        return Scene([first, first, first, first, second, {}], known)
+        true = {
+            "email": email,
+            "password": PASSWORD,
+            "current_password": PASSWORD,
+            "new_email": f"new-{email}",
+            "phone": "+15005550006",
+            "refresh_token": token["refresh_token"],
+            "redirect_to": "http://localhost:3000/",
+            "provider": "github",
+            "code_challenge": s256(VERIFIER),
+            "code_challenge_method": "s256",
+            "code_verifier": VERIFIER,
+            "friendly_name": "a name",
+            "factor_type": "totp",
+            **self.told(operation, email, known, user),
+        }
+        return Scene([first, first, first, first, second, {}], known, true)
+
+    def told(
+        self, operation: Any, email: str, known: Mapping[str, str], user: dict[str, str]
+    ) -> dict[str, str]:
+        """Return what only an operation before this one tells."""
+        path = operation.path
+        if path in ("/verify", "/token"):
+            self.http.post("/otp", json={"email": email, **(PKCE if path == "/token" else {})})
+            mail = self.taken.mail(email, "magiclink")
+            if path == "/token":
+                query = {"token": mail["token_hash"], "type": "magiclink"}
+                landed = self.http.get("/verify", params=query).headers["location"]
+                return {"auth_code": parse_qs(urlsplit(landed).query)["code"][0]}
+            shown = mail["token_hash" if operation.method == "get" else "token"]
+            return {"token": shown, "token_hash": mail["token_hash"], "type": "magiclink"}
+        if path == "/callback":
+            page = self.http.get("/authorize", params={"provider": "github"}).headers["location"]
+            return {"state": parse_qs(urlsplit(page).query)["state"][0], "code": "a code"}
+        if path.startswith("/passkeys/") and path.endswith("/verify"):
+            asked = self.http.post(path.replace("verify", "options"), json={}, headers=user)
+            return {"challenge_id": asked.json()["challenge_id"]}
+        if "{factor_id}" in path and not _administers(path):
+            one = f"/factors/{known['factor_id']}/challenge"
+            return {"challenge_id": self.http.post(one, json={}, headers=user).json()["id"]}
+        if path.startswith("/oauth/"):
+            return {
+                "client_id": known.get("client_id") or self.client(),
+                "redirect_uri": "https://app.example.com/back",
+                "response_type": "code",
+                "scope": "openid email",
+                "grant_type": "authorization_code",
+            }
+        return {}
 
     def makers(self) -> Mapping[str, Callable[[Any, dict[str, str], int], str]]:
         """Return how each path parameter gets an id of something that exists."""
@@ -112,7 +167,7 @@ class World:
             "client_id": self.client(),
             "redirect_uri": "https://app.example.com/back",
             "response_type": "code",
-            "code_challenge": s256("v" * 43),
+            "code_challenge": s256(VERIFIER),
             "code_challenge_method": "S256",
         }
         location = self.http.get("/oauth/authorize", params=query).headers["location"]
@@ -136,7 +191,7 @@ def test_every_answer_is_in_the_document(
             )
 
         with httpx.Client(base_url=serving.url, timeout=20) as http:
-            world = World(http, service_role(JWT_SECRET))
+            world = World(http, service_role(JWT_SECRET), taken)
             document = http.get("/openapi.json").json()
             failures = fuzz(document, send, world.scene, leaving_out=CATCH_ALL)
         defects = serving.lines("the request could not be answered")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 import schemathesis
@@ -41,10 +41,14 @@ Send = Callable[[Any, Mapping[str, str]], Any]
 
 @dataclass
 class Scene:
-    """What exists for one operation: how callers show who they are, and ids for its path."""
+    """What exists for one operation: how callers show who they are, and ids for its path.
+
+    ``true``: what members of bodies and queries may really be, so that requests come further.
+    """
 
     callers: list[dict[str, str]]
     known: Mapping[str, str]
+    true: Mapping[str, str] = field(default_factory=dict)
 
 
 def fuzz(
@@ -82,11 +86,15 @@ def _attack(operation: Any, mode: Any, send: Send, scene: Scene, checks: list[An
     cases = operation.as_strategy(generation_mode=mode)
 
     @SETTINGS
-    @given(cases, st.sampled_from(scene.callers), st.booleans())
-    def attack(case: Any, caller: dict[str, str], known: bool) -> None:
+    @given(cases, st.sampled_from(scene.callers), st.booleans(), st.booleans())
+    def attack(case: Any, caller: dict[str, str], known: bool, informed: bool) -> None:
         if known:
             ids = {name: scene.known[name] for name in case.path_parameters if name in scene.known}
             case.path_parameters.update(ids)
+        if informed:
+            for part in (case.body, case.query):
+                if isinstance(part, dict):
+                    part.update({name: scene.true[name] for name in part if name in scene.true})
         case.headers.pop("Authorization", None)
         case.validate_response(send(case, caller), checks=checks)
 
