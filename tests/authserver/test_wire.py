@@ -75,6 +75,7 @@ async def test_what_gotrue_has_and_we_have_not_is_refused_by_name(open_server: O
             (404, "saml_provider_disabled", "GET", "/sso/saml/metadata"),
             (404, "feature_disabled", "GET", "/scim/v2/ServiceProviderConfig"),
             (404, "feature_disabled", "POST", "/scim/v2/Users"),
+            (404, "feature_disabled", "PATCH", "/scim/v2/a%0Aline"),
             (404, "passkey_disabled", "POST", "/passkeys/authentication/options"),
             (404, "passkey_disabled", "GET", "/passkeys"),
             (404, "feature_disabled", "POST", "/oauth/token"),

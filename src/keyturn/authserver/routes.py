@@ -6,6 +6,7 @@ method (405) too, goes through Starlette's router.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
@@ -69,7 +70,7 @@ class Routes:
                 if endpoint.hot:
                     self._hot[method, endpoint.path] = endpoint.handler
         self._router = Router(
-            [Route(path, _Cold(path, by_path[path])) for path in sorted(by_path, key=_generality)],
+            [_route(path, by_path[path]) for path in sorted(by_path, key=_generality)],
             redirect_slashes=False,
         )
 
@@ -98,6 +99,13 @@ class Routes:
             "app": self,
             EXCHANGE: exchange,
         }
+
+
+def _route(path: str, handlers: dict[str, Handler]) -> Route:
+    """Return a route whose ``{…:path}`` is any rest, line ends (``%0A``) included."""
+    route = Route(path, _Cold(path, handlers))
+    route.path_regex = re.compile(route.path_regex.pattern, re.DOTALL)
+    return route
 
 
 def _generality(path: str) -> tuple[bool, bool]:
