@@ -117,6 +117,7 @@ def test_no_seven_characters_of_a_secret_are_shown(old: str, new: str, comment: 
 @settings(deadline=None)
 @given(SECRETS, SECRETS)
 @example("aaaaaaaaa: b", "- ABCDEFGHI=x")
+@example("sb_publishable_", "000000000")
 def test_nor_of_a_literal_in_a_compose_file(old: str, new: str) -> None:
     def document(value: str) -> Secret:
         block = "\n".join(f"        {line}" for line in value.splitlines())

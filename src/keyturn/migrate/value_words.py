@@ -92,4 +92,8 @@ def _until(exp: object) -> str:
 
 
 def _opaque(value: str) -> str | None:
-    return next((words for prefix, words in _OPAQUE.items() if value.startswith(prefix)), None)
+    """Return what an API key is called; its prefix alone is none."""
+    found = (
+        words for prefix, words in _OPAQUE.items() if value.removeprefix(prefix) not in ("", value)
+    )
+    return next(found, None)
