@@ -99,6 +99,7 @@ async def test_progress_arrives_without_a_reload(tmp_path: Path) -> None:
         await page.get_by_role("link", name="Take all of it back").wait_for()
 
 
+@pytest.mark.timeout(400)
 async def test_a_rehearsal_is_followed_and_stopped_on_the_page(tmp_path: Path) -> None:
     """It says what goes on, can be stopped, and ends with what came of each phase."""
     scene = Scene(tmp_path / "supabase")
@@ -106,12 +107,12 @@ async def test_a_rehearsal_is_followed_and_stopped_on_the_page(tmp_path: Path) -
     async with opened(scene) as page:
         await page.goto("/migrate/rehearsal")
         await page.get_by_role("button", name="Begin the rehearsal").click()
-        await page.get_by_role("progressbar").wait_for()
+        await page.get_by_role("progressbar").wait_for(timeout=90_000)
         await page.get_by_role("button", name="Stop it").click()
-        await page.get_by_text("It was stopped").wait_for()
+        await page.get_by_text("It was stopped").wait_for(timeout=60_000)
 
         await page.get_by_role("button", name="Rehearse again").click()
-        await page.get_by_role("progressbar").wait_for()
+        await page.get_by_role("progressbar").wait_for(timeout=90_000)
         assert await page.get_by_role("button", name="Rehearse again").count() == 0
         await page.get_by_text("Nothing that worked was refused").wait_for(timeout=150_000)
         rows = await page.get_by_role("row").all_inner_texts()
