@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -175,3 +177,22 @@ def test_a_program_that_prints_no_full_stop_ends_its_sentence_all_the_same(
     )
     assert failed.code == 1
     assert "no such host. Taking the step back did not work either" in failed.err
+
+
+def test_an_interruption_says_how_to_go_on(
+    run: RunWith, legacy: Deployment, tmp_path: Path
+) -> None:
+    folder, before = str(legacy.folder), state(legacy.folder)
+    impatient = tmp_path / "impatient"
+    impatient.write_text("#!/bin/sh\nkill -INT $PPID\nexec sleep 2\n")
+    impatient.chmod(0o755)
+    stopped = subprocess.run(
+        [sys.executable, "-m", "keyturn", "migrate", folder, "--no-probe", "--yes",
+         "--runner", f"{impatient} {{service}}"],
+        capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert stopped.returncode == 130
+    assert f"`keyturn migrate resume {folder}` goes on" in stopped.stderr
+    assert "– under way" in told(run, folder)
+    assert run("migrate", "rollback", folder, "--yes", "--runner", "true {service}").code == 0
+    assert state(legacy.folder) == before

@@ -86,6 +86,15 @@ def test_what_stands_in_the_way_of_phase_three_is_told_before_phase_one(
     assert "Update the gateway's files to the current release" in flat(told)
 
 
+def test_a_deployment_without_a_gateway_is_not_blamed_for_an_old_one(
+    run: RunWith, legacy: Deployment
+) -> None:
+    legacy.remove_service("api-gw")
+    told = flat(run("migrate", str(legacy.folder), *SHOWN))
+    assert "No gateway of Supabase's (Kong or Envoy) is in these files" in told
+    assert "knows only the legacy API keys" not in told
+
+
 def test_nothing_stands_in_the_way_of_a_deployment_of_today(
     run: RunWith, legacy: Deployment
 ) -> None:

@@ -117,21 +117,20 @@ def _show_applied(workshop: Workshop, plan: Plan, applied: Applied, *, as_json: 
 def _following(workshop: Workshop, plan: Plan) -> str:
     from keyturn.cli.doctor_layout import paragraph
     from keyturn.migrate.commands import length
+    from keyturn.migrate.deployment_keys import read_keys
     from keyturn.migrate.waits import publish_wait, retire_wait
 
-    again = f"keyturn migrate {shlex.quote(workshop.options.folder)}"
-    match plan.verb:
-        case "phase 1":
-            soonest = length(publish_wait().seconds)
-            return paragraph(f"Next is phase 2, safe {soonest} from now: {again}")
-        case "phase 2":
-            soonest = length(retire_wait(workshop.inventory()).seconds)
-            return paragraph(
-                f"Next is phase 3, safe {soonest} from now, when nobody uses the legacy keys any "
-                f"more: {again} --access-log FILE --database-url-file FILE"
-            )
-        case _:
-            return ""
+    if plan.verb not in ("phase 1", "phase 2"):
+        return ""
+    again, found = f"keyturn migrate {shlex.quote(workshop.options.folder)}", workshop.inventory()
+    if read_keys(found).in_use is None:
+        soonest = length(publish_wait().seconds)
+        return paragraph(f"Next is phase 2, safe {soonest} from now: {again}")
+    soonest = length(retire_wait(found).seconds)
+    return paragraph(
+        f"Next is phase 3, safe {soonest} from now, when nobody uses the legacy keys any more: "
+        f"{again} --access-log FILE --database-url-file FILE"
+    )
 
 
 def unfinished(workshop: Workshop, given: dict[str, Any], asked: str, *, as_json: bool) -> bool:

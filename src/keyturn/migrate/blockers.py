@@ -112,11 +112,17 @@ def before_phase_three(inventory: Inventory) -> Iterator[Blocker]:
 def lasting(inventory: Inventory) -> Iterator[Blocker]:
     """Yield what of it no earlier phase takes away: worth knowing before the first one."""
     gateway = inventory.gateway
-    if not takes_opaque_keys(inventory):
+    if gateway is None:
+        yield Blocker(
+            "No gateway of Supabase's (Kong or Envoy) is in these files, so nothing would put a "
+            "token in place of an sb_ key, and clients need the legacy ones.",
+            "If it stands in another compose file, name all of them with -f.",
+        )
+    elif not takes_opaque_keys(inventory):
         yield Blocker(
             "The gateway knows only the legacy API keys, so they cannot be taken away.",
             "Update the gateway's files to the current release, then run phase 1 again.",
-            gateway.place if gateway is not None else None,
+            gateway.place,
         )
     yield from _signed_urls(inventory)
     yield from _realtime(inventory)

@@ -43,6 +43,8 @@ class DeploymentKeys:
     """They verify what they once signed; their private halves are gone."""
     legacy: Secret | None = field(default=None, repr=False)
     """``JWT_SECRET``, when tokens that it signed are accepted; its raw bytes are the key."""
+    unread: bool = False
+    """They stand in the article's form, which Auth does not read: it never signed with them."""
 
     @property
     def verifying(self) -> tuple[VerifyingKey, ...]:
@@ -100,9 +102,12 @@ def read_keys(inventory: Inventory) -> DeploymentKeys:
     if setting is None or (text(setting) or "").strip() in ("", "[]"):
         return DeploymentKeys(None, legacy=legacy)
     rows, has_oct = _asymmetric_rows(setting)
-    found = replace(
-        _sorted(_read(rows, setting), setting.changed_at[1]), legacy=legacy if has_oct else None
-    )
+    held = _read(rows, setting)
+    if held.form == "article-jwt-keys":
+        found = replace(_never_signed(held.keys), legacy=legacy, unread=True)
+    else:
+        sorted_keys = _sorted(held.keys, setting.changed_at[1])
+        found = replace(sorted_keys, legacy=legacy if has_oct else None)
     _check_names(found, setting.changed_at[1])
     return found
 
@@ -123,15 +128,22 @@ def _asymmetric_rows(setting: Setting) -> tuple[list[object], bool]:
     return asymmetric, len(asymmetric) != len(rows)
 
 
-def _read(rows: list[object], setting: Setting) -> tuple[forms.HeldKey, ...]:
+def _read(rows: list[object], setting: Setting) -> forms.HeldKeys:
     if not rows:
-        return ()
+        return forms.HeldKeys("gotrue-jwt-keys", ())
     try:
-        return forms.read(Secret(json.dumps(rows))).keys
+        return forms.read(Secret(json.dumps(rows)))
     except InvalidKey as bad:
         raise CannotMigrate(
-            f"{AUTH_KEYS}: {bad.message}.", place=setting.changed_at[1], hint=bad.hint
+            f"{AUTH_KEYS}: {bad.message}.",
+            place=setting.changed_at[1],
+            hint=bad.hint or "`keyturn doctor DIR` says what is wrong with it and how to mend it.",
         ) from None
+
+
+def _never_signed(held: Iterable[forms.HeldKey]) -> DeploymentKeys:
+    keys = [named(one.key) for one in held if isinstance(one.key, SigningKey)]
+    return DeploymentKeys(None, tuple(keys))
 
 
 def _sorted(held: Iterable[forms.HeldKey], place: Place) -> DeploymentKeys:

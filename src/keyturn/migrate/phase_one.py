@@ -20,6 +20,7 @@ from keyturn.deploy.inventory import GATEWAYS, VERIFIERS, Inventory, Kind
 from keyturn.deploy.opened import text
 from keyturn.jose.keys import private_jwk, signing_key_from_secret
 from keyturn.migrate import wires
+from keyturn.migrate.auth_first import auth_first, trusting
 from keyturn.migrate.blockers import before_phase_one, stop
 from keyturn.migrate.capabilities import (
     ASYMMETRIC,
@@ -57,14 +58,17 @@ _BOTH: Final = (Kinds.USER_ES256, Kinds.USER_HS256)
 def steps(inventory: Inventory, fresh: Fresh) -> tuple[Step, ...]:
     """Return the steps of phase 1; raises ``CannotMigrate`` for a deployment that cannot."""
     stop(before_phase_one(inventory))
-    before = read_keys(inventory)
+    found = read_keys(inventory)
+    before = trusting(inventory, found)
     if before.in_use is None and before.legacy is None:
         raise _nothing_signs(inventory)
     after = _with_new_keys(before, fresh)
     api_keys = tuple(_api_keys(inventory, after, fresh)) if takes_opaque_keys(inventory) else ()
     later = (Kind.FUNCTIONS,) if _is_handed(inventory, Kind.FUNCTIONS, api_keys) else ()
     told = tuple(kind for kind in VERIFIERS if kind not in later)
+    first = auth_first(inventory, found, before)
     return (
+        *((first,) if first is not None else ()),
         _verifiers_learn(inventory, after, fresh, told),
         _auth_publishes(inventory, after, told),
         *_gateway_translates(inventory, api_keys, later),
