@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from tests.cli_migrate.conftest import QUIET, state
 from tests.support.command import Outcome, RunWith
-from tests.support.deployments import Deployment, healthy
+from tests.support.deployments import Deployment, compact, healthy
 
 SHOWN = ("--dry-run", "--no-probe")
 Change = Callable[[Deployment], object]
@@ -125,3 +125,15 @@ def test_what_cannot_be_read_is_said_to_be_taken_for_granted(
 def test_a_folder_without_a_compose_file_has_no_line_one(run: RunWith, tmp_path: Path) -> None:
     refused = run("migrate", str(tmp_path), "--dry-run")
     assert "compose.yaml: there is no compose file in this folder" in refused.err
+
+
+def test_auth_that_signs_with_what_only_it_knows_leads_to_phase_one(
+    run: RunWith, legacy: Deployment
+) -> None:
+    """ES256 in JWT_KEYS by hand, and no verifier wired: the next phase is not the second."""
+    key = legacy.keys.ec.jwk(private=True)
+    legacy.set("JWT_KEYS", compact([key])).uncomment_setting("auth", "GOTRUE_JWT_KEYS")
+    shown = run("migrate", str(legacy.folder), *SHOWN)
+    assert shown.code == 0, shown.err
+    assert "1. Auth accepts the shared secret again" in shown.out
+    assert "goes on signing ES256" in shown.out

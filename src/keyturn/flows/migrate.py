@@ -97,6 +97,9 @@ def plan_migration(deployment: Deployment, wish: Wish, evidence: Evidence) -> Pr
     facts = _facts(deployment, evidence)
     stop_encrypted(facts.inventory)
     phase = wish.phase or _next(facts)
+    if wish.phase is None and phase == 2 and read_keys(facts.inventory).in_use is not None:
+        # Auth signs with it already, so what is missing is that somebody does not know it.
+        phase = 1
     return _PHASES[phase](deployment, wish, evidence)
 
 
