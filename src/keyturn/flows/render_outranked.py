@@ -73,7 +73,8 @@ def outranked(there: Inventory) -> Iterator[str]:
         yield (
             f"{one.name} at {one.place} outranks what is rendered: it stands in the folder that "
             f"Auth watches (--config-dir), whose files lie over its environment. Take the line "
-            f"out in the same commit, or {instead}; until then Auth goes on signing with what it says."
+            f"out in the same commit, or {instead}; until then Auth goes on signing with what it "
+            "says."
         )
     yield from _pre_config(there)
     for name, places in there.duplicates.items():
