@@ -28,6 +28,8 @@ SERVED: Final = 31
 """Requests per page."""
 SHOWN: Final = 7
 """Visits per page in the browser."""
+FIRST: Final = 5
+"""First visits, each of a browser that was never here."""
 USERS: Final = 60
 CLIENTS: Final = 8
 """Connections of the load."""
@@ -82,8 +84,9 @@ def _pages(
     load: Callable[[], Any] | None,
 ) -> None:
     """One row per page: HTML, the same beside a load, and ready in a browser."""
-    first = _first_visit(address, link()) if why_not() is None else None
-    shown = _in_a_browser(address, link(), pages) if first is not None else {}
+    browsing = why_not() is None
+    first = [_first_visit(address, link()) for _ in range(FIRST if browsing else 0)]
+    shown = _in_a_browser(address, link(), pages) if browsing else {}
     served = _served(address, link(), pages)
     busy = {}
     if load is not None:
@@ -93,17 +96,18 @@ def _pages(
         note = f"browser: ready {shown[page][0]:.0f} ms, loaded {shown[page][1]:.0f} ms"
         beside = f"; busy {_said(busy[page])}" if busy else ""
         report.row(f"`{page}`", _said(served[page]), (note if shown else "no browser") + beside)
-    if first is not None:
+    if first:
         _say_first(report, address, first)
 
 
-def _say_first(report: Report, address: str, first: Visit) -> None:
-    aim = f"sign-in and first page; aim: under {AIM_MS} ms"
-    report.row("first visit, ready", f"{first.ready:.0f} ms", aim)
-    total = sum(first.sizes.values()) / 1000
-    foreign = sum(not url.startswith((address, "data:")) for url in first.sizes)
-    note = f"{len(first.sizes)} requests, {foreign} of them elsewhere; aim: under 150 KB"
-    report.row("first visit, transferred", f"{total:.0f} KB", note)
+def _say_first(report: Report, address: str, first: list[Visit]) -> None:
+    ready = statistics.median(one.ready for one in first)
+    aim = f"from *Sign in* to the overview, {FIRST} new browsers; aim: under {AIM_MS} ms"
+    report.row("first visit, ready", f"{ready:.0f} ms", aim)
+    sizes = first[0].sizes
+    foreign = sum(not url.startswith((address, "data:")) for url in sizes)
+    note = f"{len(sizes)} requests, {foreign} of them elsewhere; aim: under 150 KB"
+    report.row("first visit, transferred", f"{sum(sizes.values()) / 1000:.0f} KB", note)
 
 
 def _said(times: list[float]) -> str:
