@@ -51,6 +51,9 @@ async def test_a_code_is_found_by_its_index(
     admin = await database.pool(database.dsn, size=1)
     for statement in _FILL:
         await admin.execute(statement)
+    # Filling read the crowd once; that is told before the servers are there, whenever it is told.
+    await admin.fetchval("select pg_stat_force_next_flush()")
+    before = await admin.fetchval(_READ)
     admin_headers = service_role(SECRET)
     async with open_server(
         GOTRUE_JWT_SECRET=SECRET,
@@ -76,4 +79,4 @@ async def test_a_code_is_found_by_its_index(
         return not await admin.fetchval(_SERVERS_THERE)
 
     await eventually(gone)
-    assert await admin.fetchval(_READ) < 10
+    assert await admin.fetchval(_READ) - before < 10
