@@ -70,7 +70,7 @@ async def test_from_the_disagreement_to_the_fix_and_back(tmp_path: Path, scripts
     async with opened(scene, java_script_enabled=scripts) as page:
         await page.goto("/migrate")
         assert "The services disagree" in await page.inner_text("main")
-        await page.get_by_role("link", name="Mend it with Doctor").click()
+        await page.get_by_role("main").get_by_role("link", name="Doctor", exact=True).click()
         await page.wait_for_url("**/doctor")
         if scripts:
             await fits_and_reads(page)
