@@ -103,6 +103,23 @@ class Keys:
                 return self.records[place]
         return None
 
+    async def relabel(
+        self,
+        key_id: UUID,
+        *,
+        name: str,
+        description: str | None,
+        now: datetime,
+        actor: str,
+        reason: str | None,
+    ) -> ApiKeyRecord | None:
+        """Rename the key."""
+        for place, record in enumerate(self.records):
+            if record.id == key_id:
+                self.records[place] = replace(record, name=name, description=description)
+                return self.records[place]
+        return None
+
     async def touch(self, seen: Mapping[UUID | bytes, datetime]) -> None:
         """Remember when keys were used."""
         self.touched.update(seen)
