@@ -74,7 +74,7 @@ def command(
     signed_url_life: int,
     as_json: bool,
 ) -> None:
-    """Perform the migration and two rotations on a copy of DIR, without Docker, in about a minute.
+    """Perform the migration and two rotations on a copy of DIR, without Docker, within a minute.
 
     Local services start with the environment that your files give them and answer as yours would:
     Auth is Keyturn's own server on an embedded PostgreSQL, the others stand-ins. Users, anonymous
