@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import functools
 import itertools
 from collections.abc import AsyncIterator, Callable
@@ -24,6 +23,7 @@ from keyturn.authserver.reporting import Log
 from keyturn.flows.keys_start import ensure
 from keyturn.flows.plane import AuthPlane
 from keyturn.secret import Secret
+from keyturn.wiring.beside import beside
 from keyturn.wiring.cleaning import cleaning
 from keyturn.wiring.first_keys import first_keys
 from keyturn.wiring.locations import Locations, auth_database, locations
@@ -158,13 +158,8 @@ async def _gauges(
         return
     metrics.ring(ring.current())
     ring.subscribe(metrics.ring)
-    task = asyncio.create_task(_keep_true(metrics, pool, ring), name="keyturn-gauges")
-    try:
+    async with beside(_keep_true(metrics, pool, ring), "keyturn-gauges"):
         yield
-    finally:
-        task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await task
 
 
 async def _keep_true(metrics: PrometheusMetrics, pool: Pool, ring: RingWatcher) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Final
@@ -13,6 +12,7 @@ from keyturn.adapters.postgres.cleaner import clean_up
 from keyturn.adapters.postgres.pool import Pool
 from keyturn.authserver.reporting import Log
 from keyturn.errors import KeyturnError
+from keyturn.wiring.beside import beside
 from keyturn.wiring.settings import Settings
 
 MOST: Final = 500
@@ -27,13 +27,8 @@ async def cleaning(settings: Settings, pool: Pool, log: Log) -> AsyncIterator[No
     if not settings.process.cleanup:
         yield
         return
-    task = asyncio.create_task(_clean(settings, pool, log), name="keyturn-cleanup")
-    try:
+    async with beside(_clean(settings, pool, log), "keyturn-cleanup"):
         yield
-    finally:
-        task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await task
 
 
 async def _clean(settings: Settings, pool: Pool, log: Log) -> None:

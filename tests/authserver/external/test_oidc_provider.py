@@ -10,7 +10,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import httpx
 import pytest
-from tests.support.messages import link_in, mail_server
+from tests.support.messages import MailServer, link_in, mail_server
 from tests.support.oauth import VERIFIER, answered, s256
 from tests.support.oidc import CALLBACK, CLIENT_ID, CLIENT_SECRET, OidcProvider, oidc_provider
 
@@ -171,18 +171,22 @@ async def test_an_unverified_address_takes_over_nothing(
         assert (user["email"], user["id"] == token["user"]["id"]) == ("", False)
 
 
+def confirming(mails: MailServer) -> dict[str, str]:
+    """The settings of a server that has addresses confirmed by mail."""
+    return {
+        "GOTRUE_MAILER_AUTOCONFIRM": "false",
+        "GOTRUE_SMTP_HOST": "127.0.0.1",
+        "GOTRUE_SMTP_PORT": str(mails.port),
+        "GOTRUE_SMTP_ADMIN_EMAIL": "hello@example.com",
+    }
+
+
 async def test_an_unverified_address_is_confirmed_by_mail(
     open_server: OpenAuth, provider: OidcProvider
 ) -> None:
     eve = "eve|eve@example.com|false"
     async with mail_server() as mails:
-        given = {
-            **provider.variables,
-            "GOTRUE_MAILER_AUTOCONFIRM": "false",
-            "GOTRUE_SMTP_HOST": "127.0.0.1",
-            "GOTRUE_SMTP_PORT": str(mails.port),
-            "GOTRUE_SMTP_ADMIN_EMAIL": "hello@example.com",
-        }
+        given = {**provider.variables, **confirming(mails)}
         async with open_server(**given) as auth:
             told = fragment(await sign_in(auth, provider, eve))
             assert told["error_code"] == "provider_email_needs_verification"
@@ -211,14 +215,7 @@ async def test_who_may_enter_before_the_address_is_confirmed(
     open_server: OpenAuth, provider: OidcProvider
 ) -> None:
     async with mail_server() as mails:
-        given = {
-            **provider.variables,
-            **UNVERIFIED,
-            "GOTRUE_MAILER_AUTOCONFIRM": "false",
-            "GOTRUE_SMTP_HOST": "127.0.0.1",
-            "GOTRUE_SMTP_PORT": str(mails.port),
-            "GOTRUE_SMTP_ADMIN_EMAIL": "hello@example.com",
-        }
+        given = {**provider.variables, **UNVERIFIED, **confirming(mails)}
         async with open_server(**given) as auth:
             told = fragment(await sign_in(auth, provider, "eve|eve@example.com|false"))
             user = await user_of(auth, told)
