@@ -8,13 +8,12 @@ from typing import TYPE_CHECKING
 
 import asyncpg
 import pytest
+from tests.support.asleep import SLEEP, Sleeper
 
 from keyturn.adapters.postgres.errors import DatabaseUnreachable
 
 if TYPE_CHECKING:
     from tests.conftest import Database, Eventually
-
-ACTIVE = "select exists (select from pg_stat_activity where wait_event = 'PgSleep')"
 
 
 async def test_each_gets_its_own_answer_or_its_own_error(database: Database) -> None:
@@ -69,24 +68,19 @@ async def test_one_that_is_cancelled_while_it_waits_never_runs(database: Databas
 async def test_one_that_is_cancelled_while_it_runs_ends_on_the_server(
     database: Database, eventually: Eventually
 ) -> None:
-    pool, watcher = await database.pool(size=1), await database.pool(size=1)
+    pool = await database.pool(size=1)
+    sleeper = Sleeper(await database.pool(size=1), eventually)
     async with pool.connection():
-        slow = asyncio.create_task(pool.fetchval("select pg_sleep(60)"))
+        slow = asyncio.create_task(pool.fetchval(SLEEP))
         behind = asyncio.create_task(pool.fetchval("select 7"))
         await asyncio.sleep(0)
 
-    async def sleeps() -> bool:
-        return bool(await watcher.fetchval(ACTIVE))
-
-    async def sleeps_no_more() -> bool:
-        return not await sleeps()
-
-    await eventually(sleeps)
+    await sleeper.sleeps()
     slow.cancel()
     with pytest.raises(asyncio.CancelledError):
         await slow
     assert await asyncio.wait_for(behind, 5) == 7
-    await eventually(sleeps_no_more)
+    await sleeper.sleeps_no_more()
     assert pool.idle == 1
 
 
@@ -102,18 +96,16 @@ async def test_one_that_waits_in_vain_says_why_and_leaves_the_queue(database: Da
 async def test_a_connection_that_dies_fails_one_statement_and_the_rest_are_served(
     database: Database, eventually: Eventually
 ) -> None:
-    pool, killer = await database.pool(size=1, application_name="mortal"), await database.pool()
+    pool = await database.pool(size=1, application_name="mortal")
+    sleeper = Sleeper(await database.pool(size=1), eventually)
     async with pool.connection():
-        slow = asyncio.create_task(pool.fetchval("select pg_sleep(60)"))
+        slow = asyncio.create_task(pool.fetchval(SLEEP))
         rest = [asyncio.create_task(pool.fetchval("select $1::int", n)) for n in range(5)]
         await asyncio.sleep(0)
 
-    async def sleeps() -> bool:
-        return bool(await killer.fetchval(ACTIVE))
-
-    await eventually(sleeps)
+    await sleeper.sleeps()
     end = "select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'mortal'"
-    await killer.fetchval(end)
+    await sleeper.watcher.fetchval(end)
     with pytest.raises(DatabaseUnreachable):
         await slow
     assert await asyncio.gather(*rest) == list(range(5))
