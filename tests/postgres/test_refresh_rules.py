@@ -38,7 +38,7 @@ AS_ARGUMENT = "select ($1::keyturn.refresh_rules)::text"
 async def test_written_in_is_the_same(database: Database, settings: AuthSettings) -> None:
     pool = await database.pool(size=1)
     await migrate(pool)
-    statement = await RuledStatements(pool, SHOW).find(SHOW, settings)
+    statement = RuledStatements(pool, SHOW).find(SHOW, settings)
     assert await pool.fetchval(statement) == await pool.fetchval(
         AS_ARGUMENT, refresh_rules(settings)
     )
@@ -49,14 +49,14 @@ async def test_other_settings_are_other_statements(database: Database) -> None:
     await migrate(pool)
     ruled = RuledStatements(pool, SHOW)
     long, short = (AuthSettings(refresh_reuse_interval=n) for n in (30, 5))
-    shown = [await pool.fetchval(await ruled.find(SHOW, one)) for one in (long, short, long)]
+    shown = [await pool.fetchval(ruled.find(SHOW, one)) for one in (long, short, long)]
     assert shown[0] == shown[2] != shown[1]
 
 
 async def test_connections_that_open_later_have_prepared_it(database: Database) -> None:
     pool = await database.pool(size=2)
     await migrate(pool)
-    statement = await RuledStatements(pool, SHOW).find(SHOW, AuthSettings())
+    statement = RuledStatements(pool, SHOW).find(SHOW, AuthSettings())
     held = "select exists (select from pg_prepared_statements where statement = $1)"
     async with pool.connection(), pool.connection() as second:
         assert await second.fetchval(held, statement) is True

@@ -158,7 +158,7 @@ class PostgresAccountStore:
     ) -> RefreshOutcome:
         """Swap a v1 token."""
         row = await self._pool.fetchrow(
-            await self._ruled.find(_REFRESH_V1, settings),
+            self._ruled.find(_REFRESH_V1, settings),
             token,
             new_token,
             new_key,
@@ -181,7 +181,7 @@ class PostgresAccountStore:
     ) -> RefreshOutcome:
         """Count a v2 session on."""
         row = await self._pool.fetchrow(
-            await self._ruled.find(_REFRESH_V2, settings),
+            self._ruled.find(_REFRESH_V2, settings),
             session_id,
             counter,
             signed,

@@ -7,6 +7,7 @@ measured, a twentieth of what PostgreSQL spends on one.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import Final
 
 from keyturn.accounts.settings import AuthSettings
@@ -14,10 +15,6 @@ from keyturn.adapters.postgres.pool import Pool
 
 PLACE: Final = ":rules"
 """Where a statement names the rules."""
-# PostgreSQL itself writes the literal, so that nothing here needs to know how to quote.
-_LITERAL: Final = (
-    "select quote_literal(($1::keyturn.refresh_rules)::text) || '::keyturn.refresh_rules'"
-)
 
 
 def refresh_rules(settings: AuthSettings) -> tuple[object, ...]:
@@ -46,14 +43,27 @@ class RuledStatements:
         self._settings: AuthSettings | None = None
         self._written: Mapping[str, str] = {}
 
-    async def find(self, statement: str, settings: AuthSettings) -> str:
-        """Return ``statement`` for ``settings``; writing it takes one round trip, once.
-
-        A server has one settings object. With several in turn each change costs the round trip.
-        """
+    def find(self, statement: str, settings: AuthSettings) -> str:
+        """Return ``statement`` for ``settings``, of which a server has only one."""
         if settings is not self._settings:
-            literal: str = await self._pool.fetchval(_LITERAL, refresh_rules(settings))
-            self._written = {one: one.replace(PLACE, literal) for one in self._statements}
+            rules = f"row({', '.join(map(_sql, refresh_rules(settings)))})::keyturn.refresh_rules"
+            self._written = {one: one.replace(PLACE, rules) for one in self._statements}
             self._settings = settings
             self._pool.prepare_always(self._written.values())
         return self._written[statement]
+
+
+def _sql(value: object) -> str:
+    """Return ``value`` as a constant expression; text is in hexadecimal, so nothing quotes."""
+    if value is None:
+        return "null"
+    if isinstance(value, bool | int):
+        return str(value).lower()
+    if isinstance(value, timedelta):
+        seconds = value - timedelta(days=value.days)
+        return f"make_interval(days => {value.days}, secs => {seconds.total_seconds():f})"
+    if isinstance(value, str):
+        return f"convert_from(decode('{value.encode().hex()}', 'hex'), 'UTF8')"
+    if isinstance(value, list):
+        return f"array[{', '.join(map(_sql, value))}]::text[]"
+    raise TypeError(f"no rule is a {type(value).__name__}")
