@@ -51,6 +51,9 @@ def test_a_killed_part_comes_back_and_nothing_is_lost(stack: Stack, part: str) -
     os.kill(before, signal.SIGKILL)
     eventually(lambda: not psutil.pid_exists(before), within=5, what=f"{part} dies")
     eventually(lambda: works(stack, session), within=15, what=f"{part} is back")
+    # A part may answer a moment before its supervisor has seen that it does.
+    healthy = lambda: stack.cli("status").returncode == 0  # noqa: E731
+    eventually(healthy, within=15, what=f"{part} is known to be back")
     assert stack.pids()[part] != before
     assert len(stack.keys_in_use()) == 1
 
