@@ -7,12 +7,15 @@ connection that sends nothing, or a byte a minute, would be kept for ever.
 from __future__ import annotations
 
 import asyncio
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from uvicorn._types import ASGI3Application
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from keyturn.authserver.whole import WholeAnswer
+
+if TYPE_CHECKING:
+    from uvicorn._types import ASGI3Application
+    from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
 MAX_HEADER_BYTES: Final = 64 * 1024
 HEADER_SECONDS: Final = 15.0

@@ -7,11 +7,14 @@ are complete when they are sent, and those go out here; any other is left to uvi
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from uvicorn._types import ASGISendEvent, HTTPResponseStartEvent
-from uvicorn.protocols.http.flow_control import FlowControl
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCycle
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE
+
+if TYPE_CHECKING:
+    from uvicorn._types import ASGISendEvent, HTTPResponseStartEvent
+    from uvicorn.protocols.http.flow_control import FlowControl
+    from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
 _BODILESS: Final = frozenset({204, 304})
 # RFC 9110 §5.5: what a field may not hold, the tab excepted. CR and LF would begin another.
