@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 
 import asyncpg
 import pytest
-from tests.support.asleep import SLEEP, Sleeper
 
 from keyturn.adapters.postgres.cluster import EmbeddedPostgres
 from keyturn.adapters.postgres.errors import DatabaseUnreachable
@@ -110,15 +109,23 @@ async def test_a_cancelled_query_ends_on_the_server_and_frees_its_place(
     database: Database, eventually: Eventually
 ) -> None:
     pool = await database.pool(size=1)
-    sleeper = Sleeper(await database.pool(size=1), eventually)
-    slow = asyncio.create_task(pool.fetchval(SLEEP))
-    await sleeper.sleeps()
+    watcher = await database.pool(size=1)
+    slow = asyncio.create_task(pool.fetchval("select pg_sleep(60)"))
+
+    async def sleeps() -> bool:
+        query = "select exists (select from pg_stat_activity where wait_event = 'PgSleep')"
+        return bool(await watcher.fetchval(query))
+
+    async def sleeps_no_more() -> bool:
+        return not await sleeps()
+
+    await eventually(sleeps)
     slow.cancel()
     with pytest.raises(asyncio.CancelledError):
         await slow
     assert pool.idle == 1
     assert await asyncio.wait_for(pool.fetchval("select 7"), 2) == 7
-    await sleeper.sleeps_no_more()
+    await eventually(sleeps_no_more)
 
 
 async def test_many_cancellations_leave_a_working_pool(database: Database) -> None:
