@@ -199,7 +199,7 @@ def _growth(report: Report, databases: Databases, seconds: float, sizes: tuple[i
                 # The first change of a page after the load is written in full, and only that one.
                 warm_up = 0.5 if turn else max(seconds, 1)
                 result = run(ports[users], scripts, seconds / 2, warm_up=warm_up)
-                assert result.failed == 0
+                assert result.failed == 0, f"{result.failed} answers were not 200"
                 rates[users].append(result.rate)
     ratios = []
     for users, found in rates.items():

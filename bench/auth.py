@@ -34,7 +34,8 @@ class RefreshChain:
         """``token`` is a v1 refresh token: 12 characters, as are its successors."""
         body = json.dumps({"refresh_token": token}).encode()
         self._request = request("POST", "/token?grant_type=refresh_token", {}, body)
-        self._head, self._end = self._request[:-14], self._request[-2:]
+        # Only the token changes: what stands before it, and the two characters behind it, stay.
+        self._head, self._end = self._request[: -len(token) - 2], self._request[-2:]
 
     def next(self, body: bytes | None) -> bytes:
         """Return the next refresh request."""

@@ -43,6 +43,11 @@ def works(stack: Stack, session: dict[str, str]) -> bool:
         return False
 
 
+def healthy(stack: Stack) -> bool:
+    """Whether the supervisor says that every part is well."""
+    return stack.cli("status").returncode == 0
+
+
 @pytest.mark.parametrize("part", ["postgres", "envoy", "auth", "rest"])
 def test_a_killed_part_comes_back_and_nothing_is_lost(stack: Stack, part: str) -> None:
     session = stack.sign_up(f"{part}-{uuid.uuid4().hex[:8]}@example.com", uuid.uuid4().hex)
@@ -52,8 +57,7 @@ def test_a_killed_part_comes_back_and_nothing_is_lost(stack: Stack, part: str) -
     eventually(lambda: not psutil.pid_exists(before), within=5, what=f"{part} dies")
     eventually(lambda: works(stack, session), within=15, what=f"{part} is back")
     # A part may answer a moment before its supervisor has seen that it does.
-    healthy = lambda: stack.cli("status").returncode == 0  # noqa: E731
-    eventually(healthy, within=15, what=f"{part} is known to be back")
+    eventually(lambda: healthy(stack), within=15, what=f"{part} is known to be back")
     assert stack.pids()[part] != before
     assert len(stack.keys_in_use()) == 1
 
