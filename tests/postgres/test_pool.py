@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import asyncpg
 import pytest
+from tests.support.asleep import SLEEP, Sleeper
 
 from keyturn.adapters.postgres.cluster import EmbeddedPostgres
 from keyturn.adapters.postgres.errors import DatabaseUnreachable
@@ -109,23 +110,15 @@ async def test_a_cancelled_query_ends_on_the_server_and_frees_its_place(
     database: Database, eventually: Eventually
 ) -> None:
     pool = await database.pool(size=1)
-    watcher = await database.pool(size=1)
-    slow = asyncio.create_task(pool.fetchval("select pg_sleep(60)"))
-
-    async def sleeps() -> bool:
-        query = "select exists (select from pg_stat_activity where wait_event = 'PgSleep')"
-        return bool(await watcher.fetchval(query))
-
-    async def sleeps_no_more() -> bool:
-        return not await sleeps()
-
-    await eventually(sleeps)
+    sleeper = Sleeper(await database.pool(size=1), eventually)
+    slow = asyncio.create_task(pool.fetchval(SLEEP))
+    await sleeper.sleeps()
     slow.cancel()
     with pytest.raises(asyncio.CancelledError):
         await slow
     assert pool.idle == 1
     assert await asyncio.wait_for(pool.fetchval("select 7"), 2) == 7
-    await eventually(sleeps_no_more)
+    await sleeper.sleeps_no_more()
 
 
 async def test_many_cancellations_leave_a_working_pool(database: Database) -> None:

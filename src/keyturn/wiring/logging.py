@@ -65,8 +65,9 @@ def as_text(found: Record | _RequestRecord) -> bytes:
 def _request_as_text(record: _RequestRecord) -> bytes:
     # Spelt out because every request of a local stack passes here.
     code = f" error_code={record.error_code}" if record.error_code is not None else ""
+    time = record.time
     return _printable(
-        f"{record.time.isoformat()[11:19]} INFO    request"
+        f"{time.hour:02}:{time.minute:02}:{time.second:02} INFO    request"
         f"  method={record.method} route={record.route} status={record.status}"
         f" duration_ms={record.duration_ms} request_id={record.request_id}"
         f" remote_addr={record.remote_addr}{code}"

@@ -17,6 +17,7 @@ from keyturn.adapters.postgres import account_rows
 from keyturn.adapters.postgres.account_errors import translated
 from keyturn.adapters.postgres.pool import Pool
 from keyturn.adapters.postgres.queries import load
+from keyturn.adapters.postgres.refresh_rules import RuledStatements, refresh_rules
 from keyturn.flows.ports.accounts import (
     Actor,
     ClientInfo,
@@ -52,7 +53,7 @@ _SIGN_OUT = _sql("sign_out")
 _SIGN_UP = _sql("sign_up")
 _UPDATE_USER = _sql("update_user")
 
-HOT_STATEMENTS: Final = (_REFRESH_V1, _REFRESH_V2, _FIND_BY_EMAIL, _OPEN_SESSION, _CALLER)
+HOT_STATEMENTS: Final = (_FIND_BY_EMAIL, _OPEN_SESSION, _CALLER)
 """For ``Pool.open(prepare=…)``: a new connection serves its first request without a delay."""
 
 
@@ -62,8 +63,7 @@ class PostgresAccountStore:
     def __init__(self, pool: Pool) -> None:
         """``pool`` connects as ``supabase_auth_admin`` to a migrated database."""
         self._pool = pool
-        self._settings: AuthSettings | None = None
-        self._settings_rules: tuple[object, ...] = ()
+        self._ruled = RuledStatements(pool, _REFRESH_V1, _REFRESH_V2)
 
     async def find_by_email(self, email: str, aud: str) -> Credentials | None:
         """Return the non-SSO account with this lower-case address in ``aud``."""
@@ -91,8 +91,9 @@ class PostgresAccountStore:
         self, user_id: str, session_id: str, settings: AuthSettings, now: datetime
     ) -> str | None:
         """Return why a session is over, or None."""
-        rules = self._rules(settings)
-        ended: str | None = await self._pool.fetchval(_SESSION_END, user_id, session_id, now, rules)
+        ended: str | None = await self._pool.fetchval(
+            _SESSION_END, user_id, session_id, now, refresh_rules(settings)
+        )
         return ended
 
     async def create_user(
@@ -157,14 +158,13 @@ class PostgresAccountStore:
     ) -> RefreshOutcome:
         """Swap a v1 token."""
         row = await self._pool.fetchrow(
-            _REFRESH_V1,
+            self._ruled.find(_REFRESH_V1, settings),
             token,
             new_token,
             new_key,
             now,
             client.ip,
             client.user_agent,
-            self._rules(settings),
         )
         return account_rows.refreshed(row)
 
@@ -181,7 +181,7 @@ class PostgresAccountStore:
     ) -> RefreshOutcome:
         """Count a v2 session on."""
         row = await self._pool.fetchrow(
-            _REFRESH_V2,
+            self._ruled.find(_REFRESH_V2, settings),
             session_id,
             counter,
             signed,
@@ -189,7 +189,6 @@ class PostgresAccountStore:
             now,
             client.ip,
             client.user_agent,
-            self._rules(settings),
             key,
         )
         return account_rows.refreshed(row)
@@ -254,12 +253,6 @@ class PostgresAccountStore:
         if not existed:
             raise refuse("user_not_found")
 
-    def _rules(self, settings: AuthSettings) -> tuple[object, ...]:
-        """Keep the value for the settings object seen last: in a server there is only one."""
-        if settings is not self._settings:
-            self._settings, self._settings_rules = settings, refresh_rules(settings)
-        return self._settings_rules
-
     async def _one(self, sql: str, *arguments: str) -> Credentials | None:
         found = await self._pool.fetchrow(sql, *arguments)
         if found is None:
@@ -273,19 +266,3 @@ def _session_arguments(session: NewSession) -> tuple[str | None, ...]:
 
 def _opened(row: Any) -> Opened:
     return Opened(account_rows.user(row["who"]), account_rows.session(row["opened"]))
-
-
-def refresh_rules(settings: AuthSettings) -> tuple[object, ...]:
-    """Return the value of type ``keyturn.refresh_rules`` that ``settings`` mean."""
-    return (
-        settings.refresh_rotation,
-        settings.refresh_reuse_interval,
-        settings.refresh_allow_reuse,
-        settings.refresh_upgrade_percentage,
-        settings.sessions_timebox,
-        settings.sessions_inactivity,
-        settings.sessions_low_aal,
-        settings.sessions_single_per_user,
-        list(settings.sessions_tags),
-        settings.audit_log_postgres,
-    )

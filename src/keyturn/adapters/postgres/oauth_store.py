@@ -13,9 +13,9 @@ from keyturn.accounts.oauth_server import AuthorizationRequest
 from keyturn.accounts.settings import AuthSettings
 from keyturn.adapters.postgres import account_rows
 from keyturn.adapters.postgres.account_errors import translated
-from keyturn.adapters.postgres.account_store import refresh_rules
 from keyturn.adapters.postgres.pool import Pool
 from keyturn.adapters.postgres.queries import load
+from keyturn.adapters.postgres.refresh_rules import refresh_rules
 from keyturn.flows.ports.accounts import ClientInfo, NewSession, Opened, RefreshOutcome
 from keyturn.flows.ports.oauth_server import (
     Authorization,

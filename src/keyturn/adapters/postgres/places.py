@@ -5,11 +5,48 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import deque
-from typing import Final
+from typing import Final, Protocol, TypeVar
 
 from keyturn.adapters.postgres.connection import Held
 
 _NEVER: Final = float("inf")
+
+
+class Waiter(Protocol):
+    """Somebody who waits for a place, and knows what to do with one."""
+
+    def done(self) -> bool:
+        """Whether it waits no more."""
+        ...
+
+    def serve(self, held: Held | None) -> None:
+        """Take over a place, with its connection or without."""
+        ...
+
+    def refuse(self) -> None:
+        """Hear that the deadline has passed."""
+        ...
+
+
+Kind = TypeVar("Kind", bound=Waiter)
+
+
+class _Borrower:
+    """Waits in a task of its own, which then has the place."""
+
+    __slots__ = ("served",)
+
+    def __init__(self, served: asyncio.Future[Held | None]) -> None:
+        self.served = served
+
+    def done(self) -> bool:
+        return self.served.done()
+
+    def serve(self, held: Held | None) -> None:
+        self.served.set_result(held)
+
+    def refuse(self) -> None:
+        self.served.set_exception(TimeoutError())
 
 
 class Places:
@@ -21,7 +58,7 @@ class Places:
         """All ``size`` places are free and without a connection."""
         # The last is lent next; places without a connection stay at the front.
         self._free: list[Held | None] = [None] * size
-        self._waiters: deque[tuple[asyncio.Future[Held | None], float]] = deque()
+        self._waiters: deque[tuple[Waiter, float]] = deque()
         self._timer: asyncio.TimerHandle | None = None
         self._due = _NEVER
 
@@ -52,11 +89,9 @@ class Places:
         """
         if self._free:
             return self._free.pop()
-        loop = asyncio.get_running_loop()
-        served: asyncio.Future[Held | None] = loop.create_future()
-        waiter = (served, deadline)
-        self._waiters.append(waiter)
-        self._wake_at(deadline, loop)
+        served: asyncio.Future[Held | None] = asyncio.get_running_loop().create_future()
+        borrower = _Borrower(served)
+        self.queue(borrower, deadline)
         try:
             return await served
         except BaseException:
@@ -64,9 +99,30 @@ class Places:
                 if served.exception() is None:
                     self.put(served.result())  # served and cancelled in the same moment
             else:
-                with contextlib.suppress(ValueError):  # put() may have passed it over already
-                    self._waiters.remove(waiter)
+                self.forget(borrower, deadline)
             raise
+
+    def queue(self, waiter: Waiter, deadline: float) -> None:
+        """Serve ``waiter`` when it is its turn, or refuse it at ``deadline`` (loop time)."""
+        self._waiters.append((waiter, deadline))
+        self._wake_at(deadline, asyncio.get_running_loop())
+
+    def forget(self, waiter: Waiter, deadline: float) -> None:
+        """Leave the queue; :meth:`put` may have passed ``waiter`` over already."""
+        with contextlib.suppress(ValueError):
+            self._waiters.remove((waiter, deadline))
+
+    def next_of(self, kind: type[Kind]) -> Kind | None:
+        """Take the longest waiter out of the queue if it is a ``kind``: the caller serves it."""
+        while self._waiters:
+            first = self._waiters[0][0]
+            if not first.done():
+                if not isinstance(first, kind):
+                    return None
+                self._waiters.popleft()
+                return first
+            self._waiters.popleft()
+        return None
 
     def _wake_at(self, deadline: float, loop: asyncio.AbstractEventLoop) -> None:
         # One timer for all: a busy server has a waiter for most of its requests.
@@ -83,16 +139,16 @@ class Places:
         for waiter in [one for one in self._waiters if one[1] <= now]:
             self._waiters.remove(waiter)
             if not waiter[0].done():
-                waiter[0].set_exception(TimeoutError())
+                waiter[0].refuse()
         if self._waiters:
             self._wake_at(min(deadline for _, deadline in self._waiters), loop)
 
     def put(self, held: Held | None) -> None:
         """Free a place, with its connection or without; the longest waiter gets it."""
         while self._waiters:
-            served, _ = self._waiters.popleft()
-            if not served.done():
-                served.set_result(held)
+            waiter, _ = self._waiters.popleft()
+            if not waiter.done():
+                waiter.serve(held)
                 return
         if held is None:
             self._free.insert(0, None)

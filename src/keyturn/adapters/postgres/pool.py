@@ -25,6 +25,7 @@ from keyturn.adapters.postgres.connection import (
 from keyturn.adapters.postgres.errors import DatabaseUnreachable
 from keyturn.adapters.postgres.listener import Callback, Listener, Subscription
 from keyturn.adapters.postgres.places import Places
+from keyturn.adapters.postgres.queued import QueuedStatement
 from keyturn.secret import Secret
 
 Result = TypeVar("Result")
@@ -46,6 +47,7 @@ class Pool:
         self._places = Places(size)
         self._size = size
         self._retiring: set[asyncio.Task[None]] = set()
+        self._runners: set[asyncio.Task[None]] = set()
         self._listener: Listener | None = None
         self._closed = False
 
@@ -78,6 +80,10 @@ class Pool:
     def idle(self) -> int:
         """How many places are free now."""
         return self._places.free
+
+    def prepare_always(self, statements: Iterable[str]) -> None:
+        """Let connections that open from now on prepare ``statements`` too."""
+        self._prepare = tuple(dict.fromkeys((*self._prepare, *statements)))
 
     async def fetch(self, sql: str, *args: Any) -> list[Record]:
         """Return all rows of ``sql`` run with ``args`` ($1, $2, …)."""
@@ -153,21 +159,9 @@ class Pool:
         self, method: Callable[..., Awaitable[Result]], sql: str, args: tuple[Any, ...]
     ) -> Result:
         held = self._places.take_connected()
-        statement = held.find(sql) if held is not None else None
-        if held is None or statement is None:
-            held, statement = await self._prepared(held, sql)
-        try:
-            try:
-                result = await method(statement, *args)
-            except asyncpg.InvalidCachedStatementError:
-                # Refused before it ran: a schema change made its plan invalid.
-                held.forget()
-                result = await method(await held.prepared(sql), *args)
-        except BaseException as error:
-            self._give_back(held, error)
-            if gone(error):
-                raise unreachable(error) from error
-            raise
+        if held is None and not self._places.free:
+            return await self._queued(method, sql, args)
+        held, result = await self._ask(held or await self._take(), method, sql, args)
         wanted = self._places.wanted
         self._give_back(held)
         if wanted:
@@ -175,6 +169,83 @@ class Pool:
             # then works on it meanwhile.
             await asyncio.sleep(0)
         return result
+
+    async def _ask(
+        self,
+        held: Held,
+        method: Callable[..., Awaitable[Result]],
+        sql: str,
+        args: tuple[Any, ...],
+    ) -> tuple[Held, Result]:
+        """Run ``sql`` and return its result with the connection; an error gives that back."""
+        statement = held.find(sql)
+        if statement is None:
+            held, statement = await self._prepared(held, sql)
+        try:
+            try:
+                return held, await method(statement, *args)
+            except asyncpg.InvalidCachedStatementError:
+                # Refused before it ran: a schema change made its plan invalid.
+                held.forget()
+                return held, await method(await held.prepared(sql), *args)
+        except BaseException as error:
+            self._give_back(held, error)
+            if gone(error):
+                raise unreachable(error) from error
+            raise
+
+    async def _queued(
+        self, method: Callable[..., Awaitable[Result]], sql: str, args: tuple[Any, ...]
+    ) -> Result:
+        """Wait until a connection is free and has run ``sql``."""
+        self._check_open()
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + self._wait
+        answer: asyncio.Future[Result] = loop.create_future()
+        queued = QueuedStatement(method, sql, args, deadline, self._begin, self._busy, answer)
+        self._places.queue(queued, deadline)
+        try:
+            return await answer
+        except asyncio.CancelledError:
+            if queued.runner is None:
+                self._places.forget(queued, deadline)
+            else:
+                queued.runner.cancel()
+            raise
+
+    def _begin(self, place: Held | None, queued: QueuedStatement) -> None:
+        task = asyncio.get_running_loop().create_task(self._work_off(place, queued))
+        self._runners.add(task)
+        task.add_done_callback(self._runners.discard)
+
+    async def _work_off(self, place: Held | None, queued: QueuedStatement) -> None:
+        """Run ``queued`` on ``place``, then what else is queued, until somebody else is first."""
+        following: QueuedStatement | None = queued
+        while following is not None:
+            if not following.done():
+                place = await self._work_on(place, following)
+                if place is None:
+                    return
+            going_on = place is not None and self._clean(place)
+            following = self._places.next_of(QueuedStatement) if going_on else None
+        if place is None:
+            self._places.put(None)
+        else:
+            self._give_back(place)
+
+    async def _work_on(self, place: Held | None, queued: QueuedStatement) -> Held | None:
+        """Run one statement; None: it failed, and the place has been given back."""
+        queued.runner = asyncio.current_task()
+        try:
+            held = await self._opened(place, queued.deadline)
+            held, result = await self._ask(held, queued.method, queued.sql, queued.args)
+        except BaseException as error:
+            queued.fail(error)
+            if isinstance(error, Exception):
+                return None
+            raise
+        queued.finish(result)
+        return held
 
     async def _prepared(
         self, held: Held | None, sql: str
@@ -199,19 +270,20 @@ class Pool:
                 held = None
 
     async def _take(self) -> Held:
-        if self._closed:
-            raise DatabaseUnreachable("The connection pool is closed.")
+        self._check_open()
         deadline = asyncio.get_running_loop().time() + self._wait
         try:
             place = await self._places.take(deadline)
         except TimeoutError:
-            raise DatabaseUnreachable(
-                f"All {self._size} database connections were busy for {self._wait:g} seconds.",
-                hint="Raise the pool size, or look for slow statements in pg_stat_activity.",
-            ) from None
+            raise self._busy() from None
+        return await self._opened(place, deadline)
+
+    async def _opened(self, place: Held | None, deadline: float) -> Held:
+        """Return the open connection of ``place``; an error gives the place back."""
         if place is not None and place.open:
             return place
         try:
+            self._check_open()
             return await connect_until(
                 deadline,
                 self._dsn,
@@ -222,9 +294,22 @@ class Pool:
             self._places.put(None)
             raise
 
+    def _check_open(self) -> None:
+        if self._closed:
+            raise DatabaseUnreachable("The connection pool is closed.")
+
+    def _busy(self) -> DatabaseUnreachable:
+        return DatabaseUnreachable(
+            f"All {self._size} database connections were busy for {self._wait:g} seconds.",
+            hint="Raise the pool size, or look for slow statements in pg_stat_activity.",
+        )
+
+    def _clean(self, held: Held) -> bool:
+        return held.usable and not self._closed
+
     def _give_back(self, held: Held, error: BaseException | None = None) -> None:
         """Free the place; keep the connection only when it is surely clean."""
-        clean = held.usable and not self._closed and (error is None or isinstance(error, Exception))
+        clean = self._clean(held) and (error is None or isinstance(error, Exception))
         if not clean:
             self._retire(held)
         self._places.put(held if clean else None)
