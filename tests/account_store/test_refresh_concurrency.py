@@ -10,6 +10,7 @@ import hmac
 from dataclasses import replace
 from uuid import UUID
 
+import asyncpg
 import pytest
 from tests.support.plane import (
     HasDatabase,
@@ -18,6 +19,7 @@ from tests.support.plane import (
 )
 from tests.support.refreshing import V1, V2, active_tokens, again, both, refused, sessions
 
+from keyturn.accounts.refresh_tokens import signed_text
 from keyturn.accounts.settings import AuthSettings
 from keyturn.flows import refresh
 
@@ -65,6 +67,52 @@ async def test_waiting_for_a_lock_ends_when_the_lock_does(
         await asyncio.sleep(0.1)
         assert not waiting.done()
     assert (await waiting).refresh.rotated
+
+
+@both
+async def test_refreshes_of_one_transaction_are_as_if_one_came_after_the_other(
+    database: HasDatabase, settings: AuthSettings
+) -> None:
+    plane = await open_plane(database, settings, size=1)
+    ann, ben = [await registered(plane) for _ in range(2)]
+    unknown = signed_text(ann.session_id, 0, "AAAA") if settings == V2 else "abcdefghijkl"
+    async with plane.pool.real.connection():  # so that they wait, and then go together
+        twice = [asyncio.create_task(again(plane, ann.refresh_token)) for _ in range(2)]
+        once = asyncio.create_task(again(plane, ben.refresh_token))
+        stranger = asyncio.create_task(refused(plane, unknown))
+        await asyncio.sleep(0)
+    first, second = await asyncio.gather(*twice)
+    assert first.refresh_token == second.refresh_token
+    assert (first.refresh.rotated, second.refresh.cause) == (True, "fail-to-save")
+    assert (await once).refresh.rotated
+    assert (await stranger).row.name == "refresh_not_found"
+    assert await plane.pool.fetchval("select count(distinct xmin::text) from auth.sessions") == 1
+    assert (await again(plane, second.refresh_token)).refresh.rotated
+
+
+@both
+async def test_a_refresh_that_the_database_refuses_refuses_no_other(
+    database: HasDatabase, settings: AuthSettings
+) -> None:
+    """A trigger of the operator's own on one user's sessions; the other is rotated once."""
+    plane = await open_plane(database, settings, size=1)
+    ann, ben = [await registered(plane) for _ in range(2)]
+    await plane.pool.execute(
+        "create function keyturn.refuses() returns trigger language plpgsql as "
+        "$$begin raise exception 'no'; end$$; "
+        "create trigger refuses before update on auth.sessions for each row "
+        f"when (new.id = '{ben.session_id}') execute function keyturn.refuses()"
+    )
+    async with plane.pool.real.connection():
+        granted, denied = (
+            asyncio.create_task(again(plane, each.refresh_token)) for each in (ann, ben)
+        )
+        await asyncio.sleep(0)
+    fresh = await granted
+    assert fresh.refresh.rotated
+    with pytest.raises(asyncpg.RaiseError):
+        await denied
+    assert (await again(plane, fresh.refresh_token)).refresh.rotated
 
 
 async def test_v1_sessions_are_upgraded_when_v2_is_configured(database: HasDatabase) -> None:

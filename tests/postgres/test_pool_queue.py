@@ -134,9 +134,16 @@ async def test_no_cancellation_at_any_moment_costs_a_place(database: Database, s
     for _ in range(15):
         tasks = [
             asyncio.create_task(
-                transaction() if dice.random() < 0.2 else pool.fetchval("select $1::int", n)
+                dice.choice(
+                    (
+                        transaction,
+                        lambda: pool.fetchval("select $1::int", 1),
+                        lambda: pool.fetchrow_together("select $1::int", 1),
+                        lambda: pool.fetchrow_together("select 1 / $1::int", dice.randrange(3)),
+                    )
+                )()
             )
-            for n in range(20)
+            for _ in range(20)
         ]
         for task in dice.sample(tasks, 12):
             await asyncio.sleep(dice.choice((0, 0, dice.random() / 500)))

@@ -67,12 +67,12 @@ class CountingPool:
     """Counts the statements sent through a pool; each is one round trip."""
 
     def __init__(self, pool: Pool) -> None:
-        self._pool = pool
+        self.real = pool
         self.trips = 0
 
     def __getattr__(self, name: str) -> Any:
-        method = getattr(self._pool, name)
-        if name in {"fetch", "fetchrow", "fetchval", "execute"}:
+        method = getattr(self.real, name)
+        if name in {"fetch", "fetchrow", "fetchrow_together", "fetchval", "execute"}:
             self.trips += 1
         elif name in {"transaction", "connection"}:
             raise AssertionError("a transaction block is several round trips")

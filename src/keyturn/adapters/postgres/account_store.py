@@ -157,7 +157,7 @@ class PostgresAccountStore:
         now: datetime,
     ) -> RefreshOutcome:
         """Swap a v1 token."""
-        row = await self._pool.fetchrow(
+        row = await self._pool.fetchrow_together(
             self._ruled.find(_REFRESH_V1, settings),
             token,
             new_token,
@@ -180,7 +180,7 @@ class PostgresAccountStore:
         key: str | None = None,
     ) -> RefreshOutcome:
         """Count a v2 session on."""
-        row = await self._pool.fetchrow(
+        row = await self._pool.fetchrow_together(
             self._ruled.find(_REFRESH_V2, settings),
             session_id,
             counter,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import deque
+from collections.abc import Callable
 from typing import Final, Protocol, TypeVar
 
 from keyturn.adapters.postgres.connection import Held
@@ -68,9 +69,9 @@ class Places:
         return len(self._free)
 
     @property
-    def wanted(self) -> bool:
-        """Whether somebody waits for a place."""
-        return bool(self._waiters)
+    def wanted(self) -> int:
+        """How many wait for a place, those included who have just given up."""
+        return len(self._waiters)
 
     def take_connected(self) -> Held | None:
         """Return a free open connection without waiting, or ``None`` (the usual, fast way)."""
@@ -112,12 +113,17 @@ class Places:
         with contextlib.suppress(ValueError):
             self._waiters.remove((waiter, deadline))
 
-    def next_of(self, kind: type[Kind]) -> Kind | None:
-        """Take the longest waiter out of the queue if it is a ``kind``: the caller serves it."""
+    def next_of(
+        self, kind: type[Kind], accept: Callable[[Kind], bool] | None = None
+    ) -> Kind | None:
+        """Take the longest waiter out of the queue, for the caller to serve.
+
+        None when nobody waits, or it is no ``kind``, or not one that the caller would ``accept``.
+        """
         while self._waiters:
             first = self._waiters[0][0]
             if not first.done():
-                if not isinstance(first, kind):
+                if not isinstance(first, kind) or (accept is not None and not accept(first)):
                     return None
                 self._waiters.popleft()
                 return first

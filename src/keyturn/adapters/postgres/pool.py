@@ -6,31 +6,19 @@ path can hand the bytes on and others decode with msgspec.
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal
 
-import asyncpg
 from asyncpg.prepared_stmt import PreparedStatement
 
-from keyturn.adapters.postgres.connection import (
-    GONE,
-    Held,
-    Record,
-    connect_until,
-    gone,
-    unreachable,
-)
-from keyturn.adapters.postgres.errors import DatabaseUnreachable
+from keyturn.adapters.postgres.connection import Held, Record, gone, unreachable
+from keyturn.adapters.postgres.lender import Lender
 from keyturn.adapters.postgres.listener import Callback, Listener, Subscription
-from keyturn.adapters.postgres.places import Places
-from keyturn.adapters.postgres.queued import QueuedStatement
+from keyturn.adapters.postgres.statements import Statements
 from keyturn.secret import Secret
 
-Result = TypeVar("Result")
 Isolation = Literal["read_uncommitted", "read_committed", "repeatable_read", "serializable"]
-CLOSE_SECONDS = 2.0
 
 
 class Pool:
@@ -41,15 +29,12 @@ class Pool:
     ) -> None:
         """See :meth:`open`; this does not connect."""
         self._dsn = dsn
-        self._prepare = tuple(prepare)
-        self._wait = wait
         self._application_name = application_name
-        self._places = Places(size)
-        self._size = size
-        self._retiring: set[asyncio.Task[None]] = set()
-        self._runners: set[asyncio.Task[None]] = set()
+        self._lender = Lender(
+            dsn, size=size, prepare=prepare, wait=wait, application_name=application_name
+        )
+        self._statements = Statements(self._lender)
         self._listener: Listener | None = None
-        self._closed = False
 
     @classmethod
     async def open(
@@ -74,28 +59,38 @@ class Pool:
     @property
     def size(self) -> int:
         """How many connections there may be."""
-        return self._size
+        return self._lender.size
 
     @property
     def idle(self) -> int:
         """How many places are free now."""
-        return self._places.free
+        return self._lender.places.free
 
     def prepare_always(self, statements: Iterable[str]) -> None:
         """Let connections that open from now on prepare ``statements`` too."""
-        self._prepare = tuple(dict.fromkeys((*self._prepare, *statements)))
+        self._lender.prepare_always(statements)
 
     async def fetch(self, sql: str, *args: Any) -> list[Record]:
         """Return all rows of ``sql`` run with ``args`` ($1, $2, …)."""
-        return await self._run(PreparedStatement.fetch, sql, args)
+        return await self._statements.run(PreparedStatement.fetch, sql, args)
 
     async def fetchrow(self, sql: str, *args: Any) -> Record | None:
         """Return the first row or ``None``."""
-        return await self._run(PreparedStatement.fetchrow, sql, args)
+        return await self._statements.run(PreparedStatement.fetchrow, sql, args)
+
+    async def fetchrow_together(self, sql: str, *args: Any) -> Record | None:
+        """Return the one row of ``sql``, which may share a transaction with others of its kind.
+
+        While calls wait for a connection, one that becomes free takes a few with the same ``sql``:
+        one round trip, one commit. When one of them fails nothing has happened, and each runs
+        again alone. For statements that always give one row, wait for no lock, and do nothing
+        that a rollback leaves.
+        """
+        return await self._statements.run(PreparedStatement.fetchrow, sql, args, sociable=True)
 
     async def fetchval(self, sql: str, *args: Any) -> Any:
         """Return the first column of the first row, or ``None``."""
-        return await self._run(PreparedStatement.fetchval, sql, args)
+        return await self._statements.run(PreparedStatement.fetchval, sql, args)
 
     async def execute(self, sql: str, *args: Any) -> str:
         """Run ``sql`` and return its command tag; without ``args`` it may hold many statements."""
@@ -117,15 +112,15 @@ class Pool:
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[Held]:
         """Lend one connection; it must come back outside a transaction."""
-        held = self._places.take_connected() or await self._take()
+        held = await self._lender.lend()
         try:
             yield held
         except BaseException as error:
-            self._give_back(held, error)
+            self._lender.give_back(held, error)
             if gone(error):
                 raise unreachable(error) from error
             raise
-        self._give_back(held)
+        self._lender.give_back(held)
 
     @asynccontextmanager
     async def transaction(
@@ -146,185 +141,7 @@ class Pool:
 
     async def close(self) -> None:
         """Close every connection that is not lent; those that are close when they come back."""
-        self._closed = True
+        await self._lender.close()
         if self._listener is not None:
             await self._listener.close()
             self._listener = None
-        for held in self._places.drain():
-            self._retire(held)
-        if self._retiring:
-            await asyncio.wait(self._retiring)
-
-    async def _run(
-        self, method: Callable[..., Awaitable[Result]], sql: str, args: tuple[Any, ...]
-    ) -> Result:
-        held = self._places.take_connected()
-        if held is None and not self._places.free:
-            return await self._queued(method, sql, args)
-        held, result = await self._ask(held or await self._take(), method, sql, args)
-        wanted = self._places.wanted
-        self._give_back(held)
-        if wanted:
-            # Whoever waits sends its statement before the caller goes on to compute: PostgreSQL
-            # then works on it meanwhile.
-            await asyncio.sleep(0)
-        return result
-
-    async def _ask(
-        self,
-        held: Held,
-        method: Callable[..., Awaitable[Result]],
-        sql: str,
-        args: tuple[Any, ...],
-    ) -> tuple[Held, Result]:
-        """Run ``sql`` and return its result with the connection; an error gives that back."""
-        statement = held.find(sql)
-        if statement is None:
-            held, statement = await self._prepared(held, sql)
-        try:
-            try:
-                return held, await method(statement, *args)
-            except asyncpg.InvalidCachedStatementError:
-                # Refused before it ran: a schema change made its plan invalid.
-                held.forget()
-                return held, await method(await held.prepared(sql), *args)
-        except BaseException as error:
-            self._give_back(held, error)
-            if gone(error):
-                raise unreachable(error) from error
-            raise
-
-    async def _queued(
-        self, method: Callable[..., Awaitable[Result]], sql: str, args: tuple[Any, ...]
-    ) -> Result:
-        """Wait until a connection is free and has run ``sql``."""
-        self._check_open()
-        loop = asyncio.get_running_loop()
-        deadline = loop.time() + self._wait
-        answer: asyncio.Future[Result] = loop.create_future()
-        queued = QueuedStatement(method, sql, args, deadline, self._begin, self._busy, answer)
-        self._places.queue(queued, deadline)
-        try:
-            return await answer
-        except asyncio.CancelledError:
-            if queued.runner is None:
-                self._places.forget(queued, deadline)
-            else:
-                queued.runner.cancel()
-            raise
-
-    def _begin(self, place: Held | None, queued: QueuedStatement) -> None:
-        task = asyncio.get_running_loop().create_task(self._work_off(place, queued))
-        self._runners.add(task)
-        task.add_done_callback(self._runners.discard)
-
-    async def _work_off(self, place: Held | None, queued: QueuedStatement) -> None:
-        """Run ``queued`` on ``place``, then what else is queued, until somebody else is first."""
-        following: QueuedStatement | None = queued
-        while following is not None:
-            if not following.done():
-                place = await self._work_on(place, following)
-                if place is None:
-                    return
-            going_on = place is not None and self._clean(place)
-            following = self._places.next_of(QueuedStatement) if going_on else None
-        if place is None:
-            self._places.put(None)
-        else:
-            self._give_back(place)
-
-    async def _work_on(self, place: Held | None, queued: QueuedStatement) -> Held | None:
-        """Run one statement; None: it failed, and the place has been given back."""
-        queued.runner = asyncio.current_task()
-        try:
-            held = await self._opened(place, queued.deadline)
-            held, result = await self._ask(held, queued.method, queued.sql, queued.args)
-        except BaseException as error:
-            queued.fail(error)
-            if isinstance(error, Exception):
-                return None
-            raise
-        queued.finish(result)
-        return held
-
-    async def _prepared(
-        self, held: Held | None, sql: str
-    ) -> tuple[Held, PreparedStatement[Record]]:
-        """Find a connection that can prepare ``sql``.
-
-        A server that was killed leaves connections that look open for a moment. Nothing has run
-        yet, so the next one is tried, at most as many as there may be.
-        """
-        failures = 0
-        while True:
-            held = held or await self._take()
-            try:
-                return held, await held.prepared(sql)
-            except BaseException as error:
-                self._give_back(held, error)
-                failures += 1
-                if not gone(error):
-                    raise
-                if failures > self._size:
-                    raise unreachable(error) from error
-                held = None
-
-    async def _take(self) -> Held:
-        self._check_open()
-        deadline = asyncio.get_running_loop().time() + self._wait
-        try:
-            place = await self._places.take(deadline)
-        except TimeoutError:
-            raise self._busy() from None
-        return await self._opened(place, deadline)
-
-    async def _opened(self, place: Held | None, deadline: float) -> Held:
-        """Return the open connection of ``place``; an error gives the place back."""
-        if place is not None and place.open:
-            return place
-        try:
-            self._check_open()
-            return await connect_until(
-                deadline,
-                self._dsn,
-                application_name=self._application_name,
-                prepare=self._prepare,
-            )
-        except BaseException:
-            self._places.put(None)
-            raise
-
-    def _check_open(self) -> None:
-        if self._closed:
-            raise DatabaseUnreachable("The connection pool is closed.")
-
-    def _busy(self) -> DatabaseUnreachable:
-        return DatabaseUnreachable(
-            f"All {self._size} database connections were busy for {self._wait:g} seconds.",
-            hint="Raise the pool size, or look for slow statements in pg_stat_activity.",
-        )
-
-    def _clean(self, held: Held) -> bool:
-        return held.usable and not self._closed
-
-    def _give_back(self, held: Held, error: BaseException | None = None) -> None:
-        """Free the place; keep the connection only when it is surely clean."""
-        clean = self._clean(held) and (error is None or isinstance(error, Exception))
-        if not clean:
-            self._retire(held)
-        self._places.put(held if clean else None)
-
-    def _retire(self, held: Held) -> None:
-        """Close in the background: a cancelled statement is first cancelled on the server."""
-        if held.raw.is_closed():
-            return
-        task = asyncio.get_running_loop().create_task(_close(held))
-        self._retiring.add(task)
-        task.add_done_callback(self._retiring.discard)
-
-
-async def _close(held: Held) -> None:
-    try:
-        await held.raw.close(timeout=CLOSE_SECONDS)
-    except (*GONE, TimeoutError, asyncpg.InterfaceError):
-        held.raw.terminate()

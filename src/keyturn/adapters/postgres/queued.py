@@ -8,12 +8,23 @@ so PostgreSQL goes on at once, and its caller wakes up once.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final, Protocol
 
 from keyturn.adapters.postgres.connection import Held
 from keyturn.adapters.postgres.errors import DatabaseUnreachable
+
+MOST_TOGETHER: Final = 4
+"""So many statements share a round trip and a commit; more would gain little and wait longer."""
+
+
+class Runner(Protocol):
+    """What runs a statement."""
+
+    def cancel(self) -> object:
+        """Hear that the caller of one statement wants no answer any more."""
+        ...
 
 
 @dataclass(slots=True, eq=False)
@@ -31,8 +42,14 @@ class QueuedStatement:
     late: Callable[[], DatabaseUnreachable]
     """Makes the error for a wait in vain."""
     answer: asyncio.Future[Any]
-    runner: asyncio.Task[object] | None = field(default=None, init=False)
+    sociable: bool
+    """Whether it may run in one transaction with others of the same ``sql``."""
+    runner: Runner | None = field(default=None, init=False)
     """Who runs it at this moment; cancelled, it ends the statement on the server too."""
+
+    def joins(self, other: QueuedStatement) -> bool:
+        """Whether it may run together with ``other``."""
+        return self.sociable and other.sociable and self.sql == other.sql
 
     def done(self) -> bool:
         """Whether its caller has an answer, or wants none any more."""
@@ -61,3 +78,16 @@ class QueuedStatement:
             self.answer.set_exception(error)
         else:
             self.answer.cancel()
+
+
+@dataclass(slots=True, eq=False)
+class Together:
+    """Runs several statements at once: cancelled when nobody wants any of the answers."""
+
+    members: Sequence[QueuedStatement]
+    task: asyncio.Task[object]
+
+    def cancel(self) -> None:
+        """End them on the server if this was the last who waited."""
+        if all(member.done() for member in self.members):
+            self.task.cancel()
