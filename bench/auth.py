@@ -10,6 +10,7 @@ import tempfile
 import time
 import uuid
 from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 from pathlib import Path
 from urllib.parse import parse_qs, unquote, urlsplit
 
@@ -25,6 +26,7 @@ from keyturn.wiring.locations import auth_database, locations
 CONNECTIONS = 32
 POOL = 10  # what one worker keeps open by default
 ROUNDS = 17
+PASSWORD_ROUNDS = 5
 
 
 class RefreshChain:
@@ -146,12 +148,22 @@ def password(report: Report, stack: Stack, port: int, seconds: float) -> None:
     body = json.dumps({"email": email, "password": secret}).encode()
     call = request("POST", "/token?grant_type=password", {}, body)
     scripts: list[Script] = [Repeat(call) for _ in range(8)]
-    first = bcrypt_rate(seconds / 2)
-    result = run(port, scripts, seconds)
-    ceiling = (first + bcrypt_rate(seconds / 2)) / 2
+    bare, results = [bcrypt_rate(seconds / 2)], []
+    for _ in range(PASSWORD_ROUNDS):
+        results.append(run(port, scripts, seconds))
+        bare.append(bcrypt_rate(seconds / 2))
+    ceilings = [(before + after) / 2 for before, after in pairwise(bare)]
+    ratios = sorted(one.rate / most for one, most in zip(results, ceilings, strict=True))
+    result = sorted(results, key=lambda one: one.rate)[PASSWORD_ROUNDS // 2]
+    ceiling = statistics.median(ceilings)
     report.row("keyturn, HTTP to signed token", f"{result.rate:.1f}/s", latencies(result))
     report.row("bcrypt cost 10 alone, all cores", f"{ceiling:.1f}/s", "mean of before and after")
-    report.row("ratio", f"{100 * result.rate / ceiling:.0f} %", "aim: at least 95 %")
+    report.row(
+        "one beside the other",
+        f"{100 * statistics.median(ratios):.0f} %",
+        f"median of {PASSWORD_ROUNDS} from {100 * ratios[0]:.0f} to {100 * ratios[-1]:.0f} %; "
+        "aim: at least 95 %",
+    )
 
 
 def bcrypt_rate(seconds: float) -> float:

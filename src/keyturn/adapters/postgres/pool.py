@@ -83,8 +83,8 @@ class Pool:
 
         While calls wait for a connection, one that becomes free takes a few with the same ``sql``:
         one round trip, one commit. When one of them fails nothing has happened, and each runs
-        again alone. For statements that always give one row, wait for no lock, and do nothing
-        that a rollback leaves.
+        again alone. For statements that always give one row, wait for no lock, set nothing for
+        their transaction, and do nothing that a rollback leaves.
         """
         return await self._statements.run(PreparedStatement.fetchrow, sql, args, sociable=True)
 
