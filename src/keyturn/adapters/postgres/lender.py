@@ -55,15 +55,14 @@ class Lender:
         if self._retiring:
             await asyncio.wait(self._retiring)
 
-    async def prepared(self, held: Held | None, sql: str) -> tuple[Held, PreparedStatement[Record]]:
-        """Find a connection that can prepare ``sql``.
+    async def prepared(self, held: Held, sql: str) -> tuple[Held, PreparedStatement[Record]]:
+        """Prepare ``sql`` on ``held``, or on another connection when that is broken.
 
         A server that was killed leaves connections that look open for a moment. Nothing has run
         yet, so the next one is tried, at most as many as there may be.
         """
         failures = 0
         while True:
-            held = held or await self.take()
             try:
                 return held, await held.prepared(sql)
             except BaseException as error:
@@ -73,7 +72,7 @@ class Lender:
                     raise
                 if failures > self.size:
                     raise unreachable(error) from error
-                held = None
+            held = await self.take()
 
     async def take(self) -> Held:
         """Wait for a connection; raises :class:`DatabaseUnreachable` when none comes in time."""

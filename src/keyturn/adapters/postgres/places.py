@@ -88,8 +88,6 @@ class Places:
 
         Returns its connection, or ``None`` when the caller has to open one.
         """
-        if self._free:
-            return self._free.pop()
         served: asyncio.Future[Held | None] = asyncio.get_running_loop().create_future()
         borrower = _Borrower(served)
         self.queue(borrower, deadline)
@@ -105,6 +103,9 @@ class Places:
 
     def queue(self, waiter: Waiter, deadline: float) -> None:
         """Serve ``waiter`` when it is its turn, or refuse it at ``deadline`` (loop time)."""
+        if self._free:
+            waiter.serve(self._free.pop())
+            return
         self._waiters.append((waiter, deadline))
         self._wake_at(deadline, asyncio.get_running_loop())
 

@@ -10,21 +10,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 from keyturn.adapters.postgres.connection import Held
 from keyturn.adapters.postgres.errors import DatabaseUnreachable
 
 MOST_TOGETHER: Final = 4
 """So many statements share a round trip and a commit; more would gain little and wait longer."""
-
-
-class Runner(Protocol):
-    """What runs a statement."""
-
-    def cancel(self) -> object:
-        """Hear that the caller of one statement wants no answer any more."""
-        ...
 
 
 @dataclass(slots=True, eq=False)
@@ -35,8 +27,6 @@ class QueuedStatement:
     """How to run it, of asyncpg's ``PreparedStatement``."""
     sql: str
     args: tuple[Any, ...]
-    deadline: float
-    """Loop time until which it waits for a connection."""
     begin: Callable[[Held | None, QueuedStatement], None]
     """Starts somebody who runs it on the place."""
     late: Callable[[], DatabaseUnreachable]
@@ -44,7 +34,9 @@ class QueuedStatement:
     answer: asyncio.Future[Any]
     sociable: bool
     """Whether it may run in one transaction with others of the same ``sql``."""
-    runner: Runner | None = field(default=None, init=False)
+    deadline: float = field(default=0.0, init=False)
+    """Loop time until which it waits for a connection."""
+    runner: Together | None = field(default=None, init=False)
     """Who runs it at this moment; cancelled, it ends the statement on the server too."""
 
     def joins(self, other: QueuedStatement) -> bool:
@@ -62,6 +54,10 @@ class QueuedStatement:
     def refuse(self) -> None:
         """Tell the caller that no connection became free in time."""
         self.answer.set_exception(self.late())
+
+    def part(self) -> None:
+        """Leave the company it was to run in: it waits once more, to run alone."""
+        self.runner, self.sociable = None, False
 
     def finish(self, result: Any) -> None:
         """Hand the caller the result."""
@@ -82,12 +78,12 @@ class QueuedStatement:
 
 @dataclass(slots=True, eq=False)
 class Together:
-    """Runs several statements at once: cancelled when nobody wants any of the answers."""
+    """What the current task runs at once: cancelled when nobody wants any of the answers."""
 
     members: Sequence[QueuedStatement]
-    task: asyncio.Task[object]
+    task: asyncio.Task[object] | None = field(default_factory=asyncio.current_task, init=False)
 
     def cancel(self) -> None:
         """End them on the server if this was the last who waited."""
-        if all(member.done() for member in self.members):
+        if self.task is not None and all(member.done() for member in self.members):
             self.task.cancel()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from copy import copy
 from typing import Any, TypeVar
 
@@ -39,9 +39,9 @@ class Statements:
         ``sociable``: it gives exactly one row and may share a transaction with its like.
         """
         held = self._lender.places.take_connected()
-        if held is None and not self._lender.places.free:
+        if held is None:
             return await self._queued(method, sql, args, sociable=sociable)
-        held, result = await self._ask(held or await self._lender.take(), method, sql, args)
+        held, result = await self._ask(held, method, sql, args)
         wanted = self._lender.places.wanted
         self._lender.give_back(held)
         if wanted:
@@ -84,27 +84,26 @@ class Statements:
     ) -> Result:
         """Wait until a connection is free and has run ``sql``."""
         self._lender.check_open()
-        loop = asyncio.get_running_loop()
-        deadline = loop.time() + self._lender.wait
-        answer: asyncio.Future[Result] = loop.create_future()
+        answer: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
         queued = QueuedStatement(
-            method, sql, args, deadline, self._begin, self._lender.busy, answer, sociable
+            method, sql, args, self._begin, self._lender.busy, answer, sociable=sociable
         )
-        self._lender.places.queue(queued, deadline)
+        self._queue(queued)
         try:
             return await answer
         except asyncio.CancelledError:
             if queued.runner is None:
-                self._lender.places.forget(queued, deadline)
+                self._lender.places.forget(queued, queued.deadline)
             else:
                 queued.runner.cancel()
             raise
 
-    def _begin(self, place: Held | None, queued: QueuedStatement) -> None:
-        self._start(self._work_off(place, queued))
+    def _queue(self, queued: QueuedStatement) -> None:
+        queued.deadline = asyncio.get_running_loop().time() + self._lender.wait
+        self._lender.places.queue(queued, queued.deadline)
 
-    def _start(self, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.get_running_loop().create_task(work)
+    def _begin(self, place: Held | None, queued: QueuedStatement) -> None:
+        task = asyncio.get_running_loop().create_task(self._work_off(place, queued))
         self._runners.add(task)
         task.add_done_callback(self._runners.discard)
 
@@ -113,11 +112,7 @@ class Statements:
         following: QueuedStatement | None = queued
         while following is not None:
             if not following.done():
-                like = self._like(following)
-                if like:
-                    place = await self._work_together(place, [following, *like])
-                else:
-                    place = await self._work_on(place, following)
+                place = await self._work_on(place, [following, *self._like(following)])
                 if place is None:
                     return
             going_on = place is not None and self._lender.clean(place)
@@ -140,61 +135,42 @@ class Statements:
             found.append(one)
         return found
 
-    async def _work_together(
-        self, place: Held | None, members: Sequence[QueuedStatement]
-    ) -> Held | None:
-        """Run all in one implicit transaction; None as in :meth:`_work_on`."""
-        task = asyncio.current_task()
-        together = Together(members, task) if task is not None else None
+    async def _work_on(self, place: Held | None, members: Sequence[QueuedStatement]) -> Held | None:
+        """Run one statement, or several in one implicit transaction.
+
+        None: that failed, and the place has been given back.
+        """
+        first, together = members[0], Together(members)
         for member in members:
             member.runner = together
-        sql, args = members[0].sql, ([member.args for member in members],)
         try:
-            held = await self._lender.opened(place, members[0].deadline)
-            held, rows = await self._ask(held, PreparedStatement.fetchmany, sql, args)
+            held = await self._lender.opened(place, first.deadline)
+            if len(members) == 1:
+                held, result = await self._ask(held, first.method, first.sql, first.args)
+                results = [result]
+            else:
+                given = [member.args for member in members]
+                held, results = await self._ask(
+                    held, PreparedStatement.fetchmany, first.sql, (given,)
+                )
         except BaseException as error:
-            self._fail_together(members, error)
+            self._failed(members, error)
             if isinstance(error, Exception):
                 return None
             raise
-        if len(rows) == len(members):
-            for member, row in zip(members, rows, strict=True):
-                member.finish(row)
+        if len(results) == len(members):
+            for member, its in zip(members, results, strict=True):
+                member.finish(its)
         else:
             for member in members:
                 member.fail(TypeError("a statement that runs together gives exactly one row"))
         return held
 
-    def _fail_together(self, members: Sequence[QueuedStatement], error: BaseException) -> None:
-        alone = isinstance(error, Exception) and not isinstance(error, DatabaseUnreachable)
-        for member in members:
-            if alone:
-                self._start(self._work_alone(member))
+    def _failed(self, members: Sequence[QueuedStatement], error: BaseException) -> None:
+        undone = isinstance(error, Exception) and not isinstance(error, DatabaseUnreachable)
+        for number, member in enumerate(members):
+            if undone and len(members) > 1:
+                member.part()
+                self._queue(member)
             else:
-                member.fail(copy(error))  # a traceback of its own for each
-
-    async def _work_alone(self, queued: QueuedStatement) -> None:
-        """Run one whose company failed: its own answer, or its own error."""
-        if queued.done():
-            return
-        queued.runner = asyncio.current_task()
-        try:
-            queued.finish(await self.run(queued.method, queued.sql, queued.args))
-        except BaseException as error:
-            queued.fail(error)
-            if not isinstance(error, Exception):
-                raise
-
-    async def _work_on(self, place: Held | None, queued: QueuedStatement) -> Held | None:
-        """Run one statement; None: it failed, and the place has been given back."""
-        queued.runner = asyncio.current_task()
-        try:
-            held = await self._lender.opened(place, queued.deadline)
-            held, result = await self._ask(held, queued.method, queued.sql, queued.args)
-        except BaseException as error:
-            queued.fail(error)
-            if isinstance(error, Exception):
-                return None
-            raise
-        queued.finish(result)
-        return held
+                member.fail(copy(error) if number else error)  # a traceback of its own for each
