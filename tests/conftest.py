@@ -172,16 +172,16 @@ def _error_codes(request: pytest.FixtureRequest) -> Iterator[None]:
 
 @pytest.fixture
 def eventually() -> Eventually:
-    """``await eventually(check)``: until ``check()`` is true, for half a minute at most."""
+    """``await eventually(check)``: until ``check()`` is true, for ten seconds at most."""
 
     async def wait(check: Callable[[], Awaitable[bool] | bool]) -> None:
         clock = asyncio.get_running_loop().time
-        deadline = clock() + 30
+        deadline = clock() + 10
         while clock() < deadline:
             answer = check()
             if answer if isinstance(answer, bool) else await answer:
                 return
             await asyncio.sleep(0.01)
-        raise AssertionError("it did not happen within half a minute")
+        raise AssertionError("it did not happen within ten seconds")
 
     return wait

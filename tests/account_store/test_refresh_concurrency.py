@@ -17,6 +17,7 @@ from tests.support.plane import (
     open_plane,
     registered,
 )
+from tests.support.queueing import queued
 from tests.support.refreshing import V1, V2, active_tokens, again, both, refused, sessions
 
 from keyturn.accounts.refresh_tokens import signed_text
@@ -76,11 +77,13 @@ async def test_refreshes_of_one_transaction_are_as_if_one_came_after_the_other(
     plane = await open_plane(database, settings, size=1)
     ann, ben = [await registered(plane) for _ in range(2)]
     unknown = signed_text(ann.session_id, 0, "AAAA") if settings == V2 else "abcdefghijkl"
-    async with plane.pool.real.connection():  # so that they wait, and then go together
-        twice = [asyncio.create_task(again(plane, ann.refresh_token)) for _ in range(2)]
-        once = asyncio.create_task(again(plane, ben.refresh_token))
-        stranger = asyncio.create_task(refused(plane, unknown))
-        await asyncio.sleep(0)
+    *twice, once, stranger = await queued(
+        plane.pool.real,
+        again(plane, ann.refresh_token),
+        again(plane, ann.refresh_token),
+        again(plane, ben.refresh_token),
+        refused(plane, unknown),
+    )
     first, second = await asyncio.gather(*twice)
     assert first.refresh_token == second.refresh_token
     assert (first.refresh.rotated, second.refresh.cause) == (True, "fail-to-save")
@@ -103,11 +106,9 @@ async def test_a_refresh_that_the_database_refuses_refuses_no_other(
         "create trigger refuses before update on auth.sessions for each row "
         f"when (new.id = '{ben.session_id}') execute function keyturn.refuses()"
     )
-    async with plane.pool.real.connection():
-        granted, denied = (
-            asyncio.create_task(again(plane, each.refresh_token)) for each in (ann, ben)
-        )
-        await asyncio.sleep(0)
+    granted, denied = await queued(
+        plane.pool.real, *(again(plane, each.refresh_token) for each in (ann, ben))
+    )
     fresh = await granted
     assert fresh.refresh.rotated
     with pytest.raises(asyncpg.RaiseError):

@@ -56,6 +56,7 @@ class Conversation:
         config = Config(
             app, interface="asgi3", ws="none", proxy_headers=False, log_config=None, lifespan="off"
         )
+        # uvicorn declares whole seconds; its clock takes fractions, and no test waits for a second.
         config.timeout_keep_alive = keep_alive  # type: ignore[assignment]
         self.answered = asyncio.Event()
         self.state = ServerState()

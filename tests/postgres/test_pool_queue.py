@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import asyncpg
 import pytest
 from tests.support.asleep import SLEEP, Sleeper
+from tests.support.queueing import queued
 
 from keyturn.adapters.postgres.errors import DatabaseUnreachable
 
@@ -42,12 +43,8 @@ async def test_whoever_waits_longest_is_first_be_it_a_statement_or_a_transaction
         async with pool.transaction():
             order.append(name)
 
-    async with pool.connection():
-        waiting = []
-        for number, kind in enumerate((statement, statement, transaction, statement, transaction)):
-            waiting.append(asyncio.create_task(kind(str(number))))
-            await asyncio.sleep(0)
-    await asyncio.gather(*waiting)
+    kinds = (statement, statement, transaction, statement, transaction)
+    await asyncio.gather(*await queued(pool, *(kind(str(n)) for n, kind in enumerate(kinds))))
     assert order == ["0", "1", "2", "3", "4"]
     assert pool.idle == 1
 
@@ -70,11 +67,7 @@ async def test_one_that_is_cancelled_while_it_runs_ends_on_the_server(
 ) -> None:
     pool = await database.pool(size=1)
     sleeper = Sleeper(await database.pool(size=1), eventually)
-    async with pool.connection():
-        slow = asyncio.create_task(pool.fetchval(SLEEP))
-        behind = asyncio.create_task(pool.fetchval("select 7"))
-        await asyncio.sleep(0)
-
+    slow, behind = await queued(pool, pool.fetchval(SLEEP), pool.fetchval("select 7"))
     await sleeper.sleeps()
     slow.cancel()
     with pytest.raises(asyncio.CancelledError):
@@ -98,14 +91,11 @@ async def test_a_connection_that_dies_fails_one_statement_and_the_rest_are_serve
 ) -> None:
     pool = await database.pool(size=1, application_name="mortal")
     sleeper = Sleeper(await database.pool(size=1), eventually)
-    async with pool.connection():
-        slow = asyncio.create_task(pool.fetchval(SLEEP))
-        rest = [asyncio.create_task(pool.fetchval("select $1::int", n)) for n in range(5)]
-        await asyncio.sleep(0)
-
+    slow, *rest = await queued(
+        pool, pool.fetchval(SLEEP), *(pool.fetchval("select $1::int", n) for n in range(5))
+    )
     await sleeper.sleeps()
-    end = "select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'mortal'"
-    await sleeper.watcher.fetchval(end)
+    await sleeper.kill("mortal")
     with pytest.raises(DatabaseUnreachable):
         await slow
     assert await asyncio.gather(*rest) == list(range(5))

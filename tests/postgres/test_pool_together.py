@@ -8,30 +8,19 @@ from typing import TYPE_CHECKING, Any
 import asyncpg
 import pytest
 from tests.support.asleep import Sleeper
+from tests.support.queueing import queued
 
 from keyturn.adapters.postgres.errors import DatabaseUnreachable
 from keyturn.adapters.postgres.queued import MOST_TOGETHER
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine
-
     from tests.conftest import Database, Eventually
-
-    from keyturn.adapters.postgres.pool import Pool
 
 WHO = "select $1::int as n, pg_current_xact_id()::text as transaction"
 PUT = (
     "with made as (insert into keyturn.t values ($1) returning n) select 100 / n as share from made"
 )
 SLEEP = "select $1::int, pg_sleep(60)"
-
-
-async def queued(pool: Pool, *asked: Coroutine[Any, Any, Any]) -> list[asyncio.Task[Any]]:
-    """Ask while the only connection is lent; the answers come when this has returned."""
-    async with pool.connection():
-        tasks = [asyncio.create_task(one) for one in asked]
-        await asyncio.sleep(0)
-    return tasks
 
 
 async def test_a_few_share_a_transaction_and_each_has_its_own_answer(database: Database) -> None:
@@ -152,8 +141,7 @@ async def test_a_connection_that_dies_fails_those_it_ran(
         pool, *(pool.fetchrow_together(SLEEP, n) for n in range(2)), pool.fetchval("select 7")
     )
     await sleeper.sleeps()
-    end = "select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'mortal'"
-    await sleeper.watcher.fetchval(end)
+    await sleeper.kill("mortal")
     errors = await asyncio.gather(*lost, return_exceptions=True)
     assert [type(error) for error in errors] == [DatabaseUnreachable] * 2
     assert errors[0] is not errors[1]

@@ -1,4 +1,4 @@
-"""Whether a statement sleeps in PostgreSQL at this moment, asked over another connection."""
+"""What sleeps in PostgreSQL at this moment, seen and ended over another connection."""
 
 from __future__ import annotations
 
@@ -28,6 +28,11 @@ class Sleeper:
     async def sleeps_no_more(self) -> None:
         """Wait until no connection sleeps."""
         await self.eventually(self._awake)
+
+    async def kill(self, application_name: str) -> None:
+        """End the connections of this name on the server."""
+        end = "select pg_terminate_backend(pid) from pg_stat_activity where application_name = $1"
+        await self.watcher.fetchval(end, application_name)
 
     async def _asleep(self) -> bool:
         return bool(await self.watcher.fetchval(_SLEEPS))
