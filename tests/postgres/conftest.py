@@ -3,19 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import signal
 import subprocess
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+import psutil
 import pytest
 
 from keyturn.adapters.postgres.cluster import EmbeddedPostgres
-
-if TYPE_CHECKING:
-    from tests.conftest import Eventually
 
 
 @pytest.fixture(scope="session")
@@ -59,13 +54,15 @@ def own(make: Callable[..., EmbeddedPostgres]) -> EmbeddedPostgres:
 
 
 @pytest.fixture
-def crash(eventually: Eventually) -> Callable[[EmbeddedPostgres], Awaitable[None]]:
+def crash() -> Callable[[EmbeddedPostgres], Awaitable[None]]:
     """``kill -9`` the postmaster of a cluster and wait until it is gone."""
 
     async def kill(cluster: EmbeddedPostgres) -> None:
         pid = cluster.pid
         assert pid is not None
-        os.kill(pid, signal.SIGKILL)
-        await eventually(lambda: cluster.pid is None)
+        postmaster = psutil.Process(pid)
+        postmaster.kill()
+        await asyncio.to_thread(postmaster.wait, 10)
+        assert cluster.pid is None
 
     return kill
