@@ -9,6 +9,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+from tests.support.gone import gone
 
 from keyturn.adapters.postgres.cluster import EmbeddedPostgres
 
@@ -55,14 +56,17 @@ def own(make: Callable[..., EmbeddedPostgres]) -> EmbeddedPostgres:
 
 @pytest.fixture
 def crash() -> Callable[[EmbeddedPostgres], Awaitable[None]]:
-    """``kill -9`` the postmaster of a cluster and wait until it is gone."""
+    """``kill -9`` the postmaster of a cluster and wait until all of it is gone."""
 
     async def kill(cluster: EmbeddedPostgres) -> None:
         pid = cluster.pid
         assert pid is not None
         postmaster = psutil.Process(pid)
+        backends = postmaster.children()
         postmaster.kill()
         await asyncio.to_thread(postmaster.wait, 10)
+        # Backends notice a moment later, and in it may begin what they do not finish.
+        assert all([await gone(backend.pid) for backend in backends])
         assert cluster.pid is None
 
     return kill

@@ -20,6 +20,7 @@ import asyncpg
 import msgspec
 import psutil
 import pytest
+from tests.support.gone import gone
 
 from keyturn.adapters.postgres.child import run_tool
 from keyturn.adapters.postgres.cluster import EmbeddedPostgres
@@ -43,14 +44,6 @@ async def connected(
     finally:
         # Not close(): the server at the other end may have been killed.
         connection.terminate()
-
-
-async def gone(pid: int) -> bool:
-    for _ in range(500):
-        if not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE:
-            return True
-        await asyncio.sleep(0.01)
-    return False
 
 
 def as_user(account: Account | None) -> Callable[[], None]:
